@@ -1,0 +1,76 @@
+"""The alert: one shape for every rule kind, published on the alert topics and kept by fingerprint."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class State(StrEnum):
+    """Where an alert stands; `retracted` says that a late event disproved it."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    RETRACTED = "retracted"
+    EXPIRED = "expired"
+
+
+Severity = Literal["info", "warning", "error", "critical"]
+
+
+class _Contract(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RuleRef(_Contract):
+    """Which rule spoke: its id and version, and the digest of the whole rule set."""
+
+    id: str
+    version: str
+    digest: str
+
+
+class Evidence(_Contract):
+    """One event that counts for the alert, and where it stands in the log."""
+
+    type: str
+    id: str
+    time: datetime
+    topic: str
+    partition: int
+    offset: int
+
+
+class Alert(_Contract):
+    """Contract `pathline.alert.v1`: changes only by addition.
+
+    The same cause gives the same `alert_id`; all states of one alert share the `fingerprint`.
+    `emitted_at` is the wall clock of the publisher and the only field that a replay does not repeat.
+    """
+
+    schema_: Literal["pathline.alert.v1"] = Field("pathline.alert.v1", alias="schema")
+    alert_id: str
+    fingerprint: str
+    key: dict[str, Any] = Field(description="the values that tell the instance apart")
+    state: State
+    step: str = Field(
+        description="what moved it: warn:0.5, due, escalate:coo, match, stop, cancel …"
+    )
+    kind: str
+    severity: Severity
+    account: str
+    rule: RuleRef
+    occurred_at: datetime
+    due_at: datetime | None = None
+    why: str
+    evidence: tuple[Evidence, ...] = ()
+    owner: str | None = None
+    suggested_action: str | None = None
+    score: float | None = None
+    weight: float | None = None
+    replay: str | None = Field(None, description="run id of a backtest; null when live")
+    emitted_at: datetime | None = None

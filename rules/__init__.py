@@ -1,0 +1,1 @@
+"""What we expect of an account: the rule language and its engine. Pure but for the loader."""

@@ -1,0 +1,281 @@
+"""The rule language as pydantic models: what a rule file may say. Meaning lives in `kinds/`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from models.alert import Severity, State
+from models.duration import Duration
+
+FormT = TypeVar("FormT", bound="Form")
+Topic = Literal["sla-breaches", "journey-breaks", "signals"]
+
+
+class Form(BaseModel):
+    """Base of all that people write: unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _duration(value: object) -> Duration:
+    return value if isinstance(value, Duration) else Duration.parse(value)
+
+
+def _wall(value: Duration) -> Duration:
+    if value.business:
+        raise ValueError("wall time is wanted here (s, m, h, d, w), not business time")
+    return value
+
+
+def _zone(value: str) -> str:
+    if value != "account":
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is not an IANA time zone (or `account`)") from None
+    return value
+
+
+def _fractions(value: tuple[float, ...]) -> tuple[float, ...]:
+    if list(value) != sorted(set(value)) or any(not 0 < f < 1 for f in value):
+        raise ValueError("fractions of the goal, rising, each above 0 and below 1")
+    return value
+
+
+Span = Annotated[Duration, BeforeValidator(_duration)]
+WallSpan = Annotated[Duration, BeforeValidator(_duration), AfterValidator(_wall)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Fractions = Annotated[tuple[float, ...], AfterValidator(_fractions)]
+Path = Annotated[str, Field(pattern=r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")]
+EventType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")]
+
+
+class Trigger(Form):
+    """An event of a type, perhaps with a condition in CEL."""
+
+    type: EventType
+    where: str | None = None
+
+
+class Gap(Form):
+    """Time from the step before: `min` counts, `max` does not."""
+
+    min: WallSpan | None = None
+    max: WallSpan | None = None
+
+
+class Step(Trigger):
+    as_: str | None = Field(None, alias="as", pattern=r"^[a-z_][a-z0-9_]*$")
+    gap: Gap | None = None
+
+
+class Late(Form):
+    accept: WallSpan = Duration(6 * 3_600_000, "wall")
+    on_late: Literal["retract", "ignore"] = "retract"
+
+    @property
+    def accept_ms(self) -> int:
+        return 0 if self.on_late == "ignore" else self.accept.amount
+
+
+class AlertForm(Form):
+    topic: Topic | None = None
+    resolve_on: Literal["expect", "never"] = "expect"
+
+
+class Weight(Form):
+    value: float
+    half_life: WallSpan | None = None
+    stage_equivalence: dict[str, Any] | None = None
+
+
+class Feed(Form):
+    max_stale: WallSpan
+
+
+class Goal(Form):
+    within: Span
+    calendar: str | None = None
+
+    @model_validator(mode="after")
+    def _calendar(self) -> Goal:
+        return _needs_calendar(self, self.within, self.calendar)
+
+
+class Deadline(Form):
+    after: Span | None = None
+    calendar: str | None = None
+    day_number: int | None = Field(None, ge=0, le=3650)
+    tz: Zone | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Deadline:
+        if (self.after is None) == (self.day_number is None):
+            raise ValueError("write either `after` or `day_number`")
+        if (self.day_number is not None) != (self.tz is not None):
+            raise ValueError("`day_number` needs `tz` (account or an IANA zone), `after` has none")
+        if self.after is None:
+            return self
+        return _needs_calendar(self, self.after, self.calendar)
+
+
+class Escalation(Form):
+    after: Span
+    to: str
+
+
+class TestEvent(Form):
+    """One line of a test's timeline: an event, or `feed: {name: stale | alive}`."""
+
+    __test__ = False  # not a pytest class
+
+    at: Span
+    type: EventType | None = None
+    feed: dict[str, Literal["stale", "alive"]] | None = None
+    account: str = "account-1"
+    id: str | None = None
+    data: dict[str, Any] = {}
+    time: WallSpan | None = Field(None, description="event time when it differs from `at` (late)")
+    actorkind: str | None = None
+    provenance: str | None = None
+    accounttz: str | None = None
+    source: str = "//test"
+
+    @model_validator(mode="after")
+    def _one_form(self) -> TestEvent:
+        if (self.type is None) == (self.feed is None):
+            raise ValueError("write either `type` or `feed`")
+        return self
+
+
+class Expected(Form):
+    """Fields of an alert that must be so; `at` is its `occurred_at`."""
+
+    at: datetime | Span
+    state: State
+    account: str | None = None
+    step: str | None = None
+    due: datetime | None = None
+    key: dict[str, Any] | None = None
+    owner: str | None = None
+    why: str | None = None
+
+
+class RuleTest(Form):
+    __test__ = False  # not a pytest class
+
+    name: str
+    start: datetime
+    events: tuple[TestEvent, ...]
+    run_until: WallSpan | None = None
+    expect: tuple[Expected, ...]
+
+    @model_validator(mode="after")
+    def _aware(self) -> RuleTest:
+        if self.start.tzinfo is None:
+            raise ValueError("`start` needs an offset, such as 2026-03-02T09:00:00+08:00")
+        return self
+
+
+class RuleForm(Form):
+    """The fields that all kinds share."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    title: str
+    status: Literal["draft", "shadow", "active", "deprecated"]
+    why: str
+    owner: str | None = None
+    severity: Severity
+    industry: str | None = None
+    tags: tuple[str, ...] = ()
+    runbook: str | None = None
+    known_false_positives: str | None = None
+    suggested_action: str | None = None
+    key: tuple[Path, ...] = ()
+    weight: Weight | None = None
+    late: Late = Late()
+    alert: AlertForm = AlertForm()
+    tests: tuple[RuleTest, ...]
+
+    @model_validator(mode="after")
+    def _tested(self) -> RuleForm:
+        if not any(test.expect for test in self.tests) or all(t.expect for t in self.tests):
+            raise ValueError("`tests` needs one that fires and one that stays silent")
+        return self
+
+
+class SequenceRule(RuleForm):
+    kind: Literal["sequence"]
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=16)
+    contiguity: Literal["strict", "relaxed"] = "relaxed"
+    without: Trigger | None = None
+    within: WallSpan
+    skip: Literal["past_last", "to_next"] = "past_last"
+
+    @model_validator(mode="after")
+    def _names(self) -> SequenceRule:
+        names = [step.as_ for step in self.steps if step.as_]
+        if len(names) != len(set(names)):
+            raise ValueError("two steps have the same name in `as`")
+        if self.steps[0].gap is not None:
+            raise ValueError("the first step has no step before it, so no `gap`")
+        return self
+
+
+class AbsenceRule(RuleForm):
+    kind: Literal["absence"]
+    anchor: Trigger
+    expect: Trigger
+    until: Trigger | None = None
+    restart: Literal["on_new_start", "ignore"] = "on_new_start"
+    measure: Literal["since_anchor", "since_last", "on_day"] = "since_anchor"
+    deadline: Deadline
+    warn_at: Fractions = ()
+    feeds: dict[str, Feed] = {}
+
+    @model_validator(mode="after")
+    def _on_day(self) -> AbsenceRule:
+        if self.measure == "on_day" and self.deadline.day_number is None:
+            raise ValueError("`measure: on_day` needs `deadline: {day_number, tz}`")
+        return self
+
+
+class SlaRule(RuleForm):
+    kind: Literal["sla"]
+    start: Trigger
+    stop: Trigger
+    pause: Trigger | None = None
+    resume: Trigger | None = None
+    cancel: Trigger | None = None
+    restart: Literal["on_new_start", "ignore"] = "on_new_start"
+    goal: Goal
+    warn_at: Fractions = ()
+    escalate: tuple[Escalation, ...] = ()
+    feeds: dict[str, Feed] = {}
+
+    @model_validator(mode="after")
+    def _units(self) -> SlaRule:
+        if (self.pause is None) != (self.resume is None):
+            raise ValueError("`pause` and `resume` go together")
+        for step in self.escalate:
+            if step.after.business != self.goal.within.business:
+                raise ValueError("`escalate.after` needs the goal's kind of time")
+            if step.after.unit == "bd":
+                raise ValueError("`escalate.after` is counted in bh or wall time, not in bd")
+        return self
+
+
+AnyRule = Annotated[SequenceRule | AbsenceRule | SlaRule, Field(discriminator="kind")]
+
+
+def _needs_calendar(form: FormT, span: Duration, calendar: str | None) -> FormT:
+    if span.business != (calendar is not None):
+        raise ValueError("business time (bh, bd) needs `calendar`, wall time has none")
+    if span.amount == 0:
+        raise ValueError("a deadline of zero can never be met")
+    return form

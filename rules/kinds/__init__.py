@@ -1,0 +1,1 @@
+"""One file per rule kind; `registry.py` is the visible list."""

@@ -1,0 +1,1 @@
+"""Moves the bytes: topics, transport, checkpoints, agents. `app.py` is the map."""

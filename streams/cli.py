@@ -1,0 +1,33 @@
+"""`pathline`: the command line. Each command is a file in `commands/`; this is their list."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from models.errors import BadRule, BadSetting, Unavailable
+from streams.commands import settings
+from streams.console import Exit, err
+
+app = typer.Typer(
+    name="pathline",
+    help="Watches what customers do, account by account, and says within seconds when something"
+    " that should have happened did not.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("settings")(settings.show)
+
+
+def main() -> None:
+    """Run a command; errors that a person can mend become one message and an exit code."""
+    try:
+        app()
+    except BadRule as error:
+        err.print(str(error), style="red", markup=False)
+        sys.exit(Exit.BAD_RULE)
+    except (BadSetting, Unavailable) as error:
+        err.print(str(error), style="red", markup=False)
+        sys.exit(Exit.BAD_SETTING)

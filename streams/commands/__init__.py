@@ -1,0 +1,1 @@
+"""The commands of `pathline`, one file a group; `streams/cli.py` lists them."""

@@ -1,0 +1,105 @@
+"""Settings from the environment (`PATHLINE_…`): one entry a setting, with unit and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import BadSetting
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """All settings; `pathline settings` prints them with secrets masked."""
+
+    model_config = SettingsConfigDict(env_prefix="PATHLINE_", extra="forbid", frozen=True)
+
+    broker: str = Field(
+        "127.0.0.1:19092",
+        description="host:port list of the Kafka; the default is the embedded one",
+    )
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Kafka's security.protocol"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="used when security is SASL_…"
+    )
+    sasl_username: str | None = Field(None, description="used when security is SASL_…")
+    sasl_password: SecretStr | None = Field(None, description="used when security is SASL_…")
+    tls_ca_file: Path | None = Field(
+        None, description="PEM of the broker's authority; empty: the system's authorities"
+    )
+    app_id: str = Field(
+        "pathline", description="consumer group and prefix of changelogs and transactional ids"
+    )
+    instance_id: str | None = Field(
+        None,
+        description="static group membership: a restarted worker with the same id takes its"
+        " partitions back without waiting for the dead one's session",
+    )
+    topic_prefix: str = Field("pathline.", description="before every topic of ours, not raw ones")
+    raw_topic: str = Field("raw.interactions.v1", description="CloudEvents come in here")
+    partitions: int = Field(
+        4, ge=1, le=1024, description="of every partitioned topic; fixed once topics exist"
+    )
+    replication: int = Field(1, ge=1, le=9, description="of every topic; 3 in production")
+    rules: Path = Field(PACKAGE / "rules" / "library", description="folder of rule files")
+    calendars: Path = Field(PACKAGE / "rules" / "calendars", description="folder of calendars")
+    state_dir: Path = Field(
+        Path(".pathline"), description="local files: embedded broker, Faust's data directory"
+    )
+    lateness_s: float = Field(
+        10, ge=0, description="s; the clock of a partition runs this far behind the newest event"
+    )
+    future_skew_s: float = Field(
+        300, ge=0, description="s; an event dated further beyond its append time is rejected"
+    )
+    checkpoint_s: float = Field(
+        1.0, gt=0, description="s; longest time between two checkpoints of a partition"
+    )
+    output_delay_s: float = Field(
+        0.05, ge=0, description="s; ... but this soon when outputs wait, they show at commit only"
+    )
+    uncommitted_records_max: int = Field(
+        100_000,
+        ge=1,
+        description="records per partition; beyond that the input waits (slow broker)",
+    )
+    tick_every_s: float = Field(1.0, gt=0, description="s; at most one tick per partition in this")
+    session_timeout_s: float = Field(
+        10, ge=6, description="s; a silent worker loses its partitions after this"
+    )
+    transaction_timeout_s: float = Field(
+        60, ge=10, description="s; the broker aborts a checkpoint that takes longer"
+    )
+    rejects_ratio_max: float = Field(
+        0.01, gt=0, le=1, description="share of the last 10,000 records; above, the worker stops"
+    )
+    rejects_in_row_max: int = Field(
+        100, ge=1, description="records; so many rejects in a row stop the worker"
+    )
+    record_bytes_max: int = Field(
+        1_000_000, ge=1_000, description="bytes; a larger raw record goes to the dead letters"
+    )
+    sequence_length_max: int = Field(50, ge=1, description="events kept in an account's sequence")
+    remembered_ids_max: int = Field(
+        32, ge=1, description="ids per account; a repeat among them is dropped"
+    )
+    metrics_host: str = Field("127.0.0.1", description="where /metrics, /healthz, /readyz listen")
+    metrics_port: int = Field(9108, ge=0, le=65535, description="0: a free port")
+    log_format: Literal["text", "json"] = Field("text", description="lines of the worker's log")
+
+
+def load_settings() -> Settings:
+    """Raises BadSetting with every fault at once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"PATHLINE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        ]
+        raise BadSetting("\n".join(lines)) from None
