@@ -1,1 +1,1 @@
-"""What is true about an account: events, sequences, calendars, alerts. Pure; imports nothing of ours."""
+"""What is true about an account: events, sequences, calendars, alerts. Pure, the bottom layer."""

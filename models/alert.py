@@ -1,4 +1,4 @@
-"""The alert: one shape for every rule kind, published on the alert topics and kept by fingerprint."""
+"""The alert: one shape for every rule kind, on the alert topics and kept by fingerprint."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class Alert(_Contract):
     fingerprint: str
     key: dict[str, Any] = Field(description="the values that tell the instance apart")
     state: State
-    step: str = Field(
-        description="what moved it: warn:0.5, due, escalate:coo, match, stop, cancel …"
-    )
+    step: str = Field(description="what moved it: warn:0.5, due, escalate:coo, match, stop …")
     kind: str
     severity: Severity
     account: str

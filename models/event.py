@@ -1,4 +1,4 @@
-"""An event: CloudEvents 1.0 as it stands on `pathline.interactions.v1`, and as the engine reads it."""
+"""An event: CloudEvents 1.0 as it stands on the topics, and as the engine reads it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """The attributes of CloudEvents 1.0 that Pathline keeps (https://github.com/cloudevents/spec, v1.0.2).
+    """The attributes that Pathline keeps (CloudEvents v1.0.2, github.com/cloudevents/spec).
 
     `time` carries an offset; `subject` is the account; `actorkind` (customer, rep, system),
     `provenance` (captured, derived, typed) and `accounttz` (an IANA time zone) are extensions.

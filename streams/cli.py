@@ -21,6 +21,11 @@ app = typer.Typer(
 app.command("settings")(settings.show)
 
 
+@app.callback()
+def root() -> None:
+    """Settings come from PATHLINE_… variables; `pathline settings` prints them."""
+
+
 def main() -> None:
     """Run a command; errors that a person can mend become one message and an exit code."""
     try:
