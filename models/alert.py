@@ -49,7 +49,7 @@ class Alert(_Contract):
     """Contract `pathline.alert.v1`: changes only by addition.
 
     The same cause gives the same `alert_id`; all states of one alert share the `fingerprint`.
-    `emitted_at` is the wall clock of the publisher and the only field that a replay does not repeat.
+    `emitted_at` is the publisher's wall clock, the only field that a replay does not repeat.
     """
 
     schema_: Literal["pathline.alert.v1"] = Field("pathline.alert.v1", alias="schema")
