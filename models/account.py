@@ -1,0 +1,58 @@
+"""An account: all that is remembered of one customer, in one partition. Mutable, bounded."""
+
+from __future__ import annotations
+
+import msgspec
+
+from models.case import Case
+from models.event import Event
+from models.identity import event_hash
+from models.sequence import Entry, insert
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of an account's state; beyond each the oldest gives way, and it is counted."""
+
+    sequence_length: int = 50
+    remembered_ids: int = 32
+    instances: int = 256
+    episodes: int = 64
+    marks: int = 128
+    runs: int = 64
+
+
+class Account(msgspec.Struct):
+    """applied: count of events. latest: highest event time, ms. offset: last applied.
+
+    zone: the account's own time zone, once an event told it. cases: by rule id, then key.
+    """
+
+    id: str
+    applied: int = 0
+    latest: int = 0
+    offset: int = -1
+    zone: str | None = None
+    quarantined: bool = False
+    sequence: list[Entry] = []
+    seen: dict[int, None] = {}
+    cases: dict[str, dict[str, Case]] = {}
+
+    def remember(self, event: Event, ids_max: int) -> bool:
+        """False for a repeat: an event whose (source, id) is among the last `ids_max`."""
+        key = event_hash(event.source, event.id)
+        if key in self.seen:
+            return False
+        self.seen[key] = None
+        if len(self.seen) > ids_max:
+            del self.seen[next(iter(self.seen))]
+        return True
+
+    def apply(self, event: Event, length_max: int) -> None:
+        """The event enters the sequence."""
+        self.applied += 1
+        self.offset = event.offset
+        if event.at > self.latest:
+            self.latest = event.at
+        if event.accounttz is not None:
+            self.zone = event.accounttz
+        insert(self.sequence, Entry(event.at, event.offset, event.type), length_max)

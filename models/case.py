@@ -1,0 +1,89 @@
+"""What an account remembers for one rule and key: marks and episodes, or runs. Plain state.
+
+The meaning is docs/semantics.md; `rules/kinds/` moves it. Arrays on disk: only append fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Mark(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An event as one rule sees it.
+
+    at: the instant at which it counts, ms (`eff`). role: index into the kind's roles or steps.
+    time, offset, type, source, id: of the event. zone: IANA name or ±HH:MM, where the rule asks.
+    values: the fields that the rule's `why` shows.
+    """
+
+    at: int
+    offset: int
+    role: int
+    type: str
+    source: str
+    id: str
+    time: int
+    zone: str | None = None
+    values: tuple[Any, ...] = ()
+
+
+class Episode(msgspec.Struct, array_like=True):
+    """One start and its answer.
+
+    segments: ms, alternating instants at which its clock runs and stops: [start, pause, resume …].
+    goal: ms of wall time or s of business time. due: ms; None while it cannot be told (paused).
+    running: a new start would supersede it. opens: ms, before which `on_day` takes no answer.
+    """
+
+    start: Mark
+    segments: list[int]
+    goal: int
+    due: int | None
+    running: bool = True
+    opens: int = 0
+    end: Mark | None = None
+    superseded: bool = False
+
+
+class Published(msgspec.Struct, array_like=True):
+    """What was said about an episode: indices of its steps, and whether it is closed."""
+
+    steps: list[int] = []
+    fired: bool = False
+    closed: bool = False
+
+
+class EpisodeCase(msgspec.Struct, array_like=True, tag=0):
+    """An instance of an `sla` or `absence` rule.
+
+    base: episodes after all marks up to the horizon. marks: the later ones, by (at, offset).
+    published: by the offset of the episode's start. due: next instant for the clock, ms; 0: none.
+    held: the earliest instant that a stale feed holds back, ms; 0: none.
+    """
+
+    key: dict[str, Any]
+    base: list[Episode] = []
+    marks: list[Mark] = []
+    published: dict[int, Published] = {}
+    due: int = 0
+    held: int = 0
+
+
+class Run(msgspec.Struct, array_like=True):
+    """A partial match. index: the account's count of applied events at its last step."""
+
+    steps: list[Mark]
+    index: int
+    limit: int
+
+
+class RunCase(msgspec.Struct, array_like=True, tag=1):
+    """An instance of a `sequence` rule: its partial matches, oldest first."""
+
+    key: dict[str, Any]
+    runs: list[Run] = []
+
+
+Case = EpisodeCase | RunCase

@@ -1,0 +1,100 @@
+"""Turns a decision of a rule into the alert that the world reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from models.alert import Alert, Evidence, RuleRef, State
+from models.case import Mark
+from models.identity import canonical, digest
+from rules.context import Context, Output
+from rules.grammar import RuleForm
+from rules.template import Template
+
+TOPIC_OF_KIND = {"sequence": "signals", "absence": "journey-breaks", "sla": "sla-breaches"}
+SHADOW_TOPIC = "shadow-alerts"
+
+
+class Herald:
+    """One per rule. names: of the roles or steps, by the index that marks carry."""
+
+    def __init__(self, form: RuleForm, kind: str, names: Sequence[str], set_digest: str) -> None:
+        self.form = form
+        self.kind = kind
+        self.names = names
+        self.template = Template(form.why, names)
+        self.rule = RuleRef(id=form.id, version=form.version, digest=set_digest)
+        topic = form.alert.topic or TOPIC_OF_KIND[kind]
+        self.topic = SHADOW_TOPIC if form.status == "shadow" else topic
+        self.weight = form.weight.value if form.weight else None
+
+    def send(
+        self,
+        context: Context,
+        account: str,
+        key: Mapping[str, Any],
+        state: State,
+        step: str,
+        at: int,
+        *,
+        episode: Sequence[Mark],
+        evidence: Sequence[Mark] = (),
+        cause: Mark | None = None,
+        due: int | None = None,
+        owner: str | None = None,
+        zone: tzinfo = UTC,
+    ) -> None:
+        """episode: the marks that name the instance. evidence: further events that count.
+
+        cause: the event that moved it; None when the clock did. at, due: ms.
+        """
+        names = [part for mark in episode for part in (mark.source, mark.id)]
+        fingerprint = digest(self.form.id, account, canonical(key), *names)
+        moved_by = (cause.source, cause.id) if cause else ("clock",)
+        marks = {mark.offset: mark for mark in (*episode, *evidence)}.values()
+        alert = Alert(
+            alert_id=digest(fingerprint, state, step, at, *moved_by),
+            fingerprint=fingerprint,
+            key=dict(key),
+            state=state,
+            step=step,
+            kind=self.kind,
+            severity=self.form.severity,
+            account=account,
+            rule=self.rule,
+            occurred_at=_time(at),
+            due_at=None if due is None else _time(due),
+            why=self.template.render(account, due, self.values(marks), zone),
+            evidence=tuple(_evidence(mark, context) for mark in marks),
+            owner=owner or self.form.owner,
+            suggested_action=self.form.suggested_action,
+            weight=self.weight,
+        )
+        context.out.append(Output(self.topic, alert))
+        context.stats[f"alert:{self.form.id}:{state}"] += 1
+
+    def values(self, marks: Sequence[Mark] | Any) -> dict[tuple[str, str], Any]:
+        """What the marks kept for the sentence."""
+        found: dict[tuple[str, str], Any] = {}
+        for mark in marks:
+            name = self.names[mark.role]
+            kept = [field for field in self.template.fields if field[0] == name]
+            found.update(zip(kept, mark.values, strict=False))
+        return found
+
+
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+
+
+def _evidence(mark: Mark, context: Context) -> Evidence:
+    return Evidence(
+        type=mark.type,
+        id=mark.id,
+        time=_time(mark.time),
+        topic=context.topic,
+        partition=context.partition,
+        offset=mark.offset,
+    )

@@ -1,0 +1,50 @@
+"""How a rule reads an event: its triggers by type, its key, the fields that its sentence shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from models.case import Mark
+from models.event import Event
+from rules.condition import Condition, compile_condition
+from rules.grammar import RuleForm, Trigger
+from rules.paths import compile_key, compile_path
+from rules.template import Template
+
+
+class Reader:
+    """roles: the rule's triggers in order of precedence, None where the rule has none.
+
+    by_type: for an event type, the (role, condition) pairs to try.
+    """
+
+    def __init__(
+        self, form: RuleForm, names: Sequence[str], triggers: Sequence[Trigger | None]
+    ) -> None:
+        self.by_type: dict[str, list[tuple[int, Condition | None]]] = {}
+        for role, trigger in enumerate(triggers):
+            if trigger is not None:
+                where = compile_condition(trigger.where) if trigger.where else None
+                self.by_type.setdefault(trigger.type, []).append((role, where))
+        self.key = compile_key(form.key)
+        self.keyed = bool(form.key)
+        fields = Template(form.why, names).fields
+        self.values = [
+            tuple(compile_path(path) for name, path in fields if name == own) for own in names
+        ]
+
+    def matches(self, event: Event) -> list[int]:
+        """The roles that the event plays."""
+        return [
+            role
+            for role, where in self.by_type.get(event.type, ())
+            if where is None or where(event)
+        ]
+
+    def mark(self, event: Event, role: int, at: int, zone: str | None = None) -> Mark:
+        """The event in this role, counting at `at` (ms)."""
+        values: tuple[Any, ...] = tuple(get(event) for get in self.values[role])
+        return Mark(
+            at, event.offset, role, event.type, event.source, event.id, event.at, zone, values
+        )

@@ -1,0 +1,181 @@
+"""Reads the episodes of an instance off its marks: what started, paused, ended, and when it is due.
+
+docs/semantics.md, "Episodes". Pure: the same marks give the same reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta, timezone, tzinfo
+from enum import IntEnum
+from zoneinfo import ZoneInfo
+
+from models.calendar import Calendar, UncoveredYear, day_end
+
+from models.case import Episode, Mark
+from models.duration import Duration
+
+
+class Role(IntEnum):
+    """In the order in which one event plays several."""
+
+    STOP = 0
+    CANCEL = 1
+    PAUSE = 2
+    RESUME = 3
+    START = 4
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How an episode is measured.
+
+    goal: None where `day_number` sets it. zone: of `day_number`; None: the start mark's own.
+    chained: an answer starts the next episode. on_day: only answers of the last day count.
+    """
+
+    goal: Duration | None
+    calendar: Calendar | None = None
+    day_number: int = 0
+    zone: tzinfo | None = None
+    chained: bool = False
+    on_day: bool = False
+    restart: bool = True
+
+    def reached(self, episode: Episode, amount: int) -> int | None:
+        """The earliest instant (ms) at which `amount` (ms wall, s business) has elapsed.
+
+        None when it never will as things stand: paused, or beyond the calendar.
+        """
+        segments = episode.segments
+        if amount == 0:
+            return segments[0]
+        for i in range(0, len(segments), 2):
+            stop = segments[i + 1] if i + 1 < len(segments) else None
+            if self.calendar is None:
+                if stop is None or amount <= stop - segments[i]:
+                    return segments[i] + amount
+                amount -= stop - segments[i]
+                continue
+            try:
+                if stop is None:
+                    return self.calendar.advance(segments[i] // 1000, amount) * 1000
+                elapsed = self.calendar.between(segments[i] // 1000, stop // 1000)
+                if amount <= elapsed:
+                    return self.calendar.advance(segments[i] // 1000, amount) * 1000
+            except UncoveredYear:
+                return None
+            amount -= elapsed
+        return None
+
+    def begin(self, mark: Mark) -> Episode:
+        """A new episode; a calendar that ends too early leaves it without a due instant."""
+        episode = Episode(mark, [mark.at], 0, None)
+        if self.goal is None:
+            zone = self.zone or parse_zone(mark.zone)
+            due = day_end(mark.at, self.day_number, zone)
+            episode.goal = due - mark.at
+            episode.opens = day_end(mark.at, self.day_number - 1, zone)
+        elif self.goal.unit == "bd":
+            assert self.calendar is not None, "the grammar demands a calendar"
+            start = mark.at // 1000
+            try:
+                until = self.calendar.add_days(start, self.goal.amount)
+                episode.goal = max(1, self.calendar.between(start, until))
+            except UncoveredYear:
+                return episode
+        else:
+            episode.goal = self.goal.amount
+        episode.due = self.reached(episode, episode.goal)
+        return episode
+
+
+@dataclass
+class Reading:
+    """The episodes of an instance, oldest first, while marks are laid on."""
+
+    measure: Measure
+    episodes_max: int
+    episodes: list[Episode] = field(default_factory=list)
+    evicted: int = 0
+
+    def lay(self, marks: Iterable[Mark]) -> Reading:
+        for mark in marks:
+            if mark.role == Role.START:
+                self._start(mark)
+            elif mark.role in (Role.STOP, Role.CANCEL):
+                self._end(mark)
+            else:
+                self._pause(mark, running=mark.role == Role.PAUSE)
+        return self
+
+    def _open(self) -> list[Episode]:
+        return [episode for episode in self.episodes if episode.end is None]
+
+    def _start(self, mark: Mark) -> None:
+        still = self._open()
+        if still and not self.measure.restart:
+            return
+        for episode in still:
+            if episode.start.offset == mark.offset:
+                return  # the event has started this one already, as an answer in a chain
+            if episode.running and episode.due is not None and episode.due <= mark.at:
+                episode.running = False
+            elif episode.running:
+                episode.end = mark
+                episode.superseded = True
+        self._add(mark)
+
+    def _add(self, mark: Mark) -> None:
+        self.episodes.append(self.measure.begin(mark))
+        still = self._open()
+        if len(still) > self.episodes_max:
+            self.episodes.remove(still[0])
+            self.evicted += 1
+
+    def _end(self, mark: Mark) -> None:
+        ended = False
+        for episode in self._open():
+            breached = episode.due is not None and episode.due <= mark.at
+            early = self.measure.on_day and mark.at < episode.opens
+            if mark.role == Role.STOP and early and not breached:
+                continue
+            episode.end = mark
+            ended = True
+        if ended and self.measure.chained and mark.role == Role.STOP:
+            self._add(mark)
+
+    def _pause(self, mark: Mark, *, running: bool) -> None:
+        for episode in self._open():
+            if (len(episode.segments) % 2 == 1) == running:
+                episode.segments.append(mark.at)
+                episode.due = self.measure.reached(episode, episode.goal)
+
+
+def copy(episode: Episode) -> Episode:
+    """A copy that can be read on without changing the original."""
+    return Episode(
+        episode.start,
+        episode.segments[:],
+        episode.goal,
+        episode.due,
+        episode.running,
+        episode.opens,
+        episode.end,
+        episode.superseded,
+    )
+
+
+def parse_zone(text: str | None) -> tzinfo:
+    """`Asia/Shanghai` or `+08:00`; None is UTC.
+
+    >>> parse_zone("+08:00").utcoffset(None)
+    datetime.timedelta(seconds=28800)
+    """
+    if text is None:
+        return UTC
+    if text[0] in "+-":
+        sign = -1 if text[0] == "-" else 1
+        return timezone(sign * timedelta(hours=int(text[1:3]), minutes=int(text[4:6])))
+    return ZoneInfo(text)

@@ -1,0 +1,169 @@
+"""A partition: its accounts, clock, deadlines and active rules. A function of its log alone.
+
+Records go in one by one, in log order; decisions come out. No wall clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from models.account import Account, Limits
+from models.case import EpisodeCase
+from models.event import Event
+from rules import engine
+from rules.context import Context, Output
+from rules.feeds import feed_alert
+from rules.ruleset import RuleSet
+
+
+class Partition:
+    """lateness_ms: how far the clock runs behind the newest event.
+
+    dirty: ids of the accounts that changed; whoever writes them down clears it.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        *,
+        topic: str,
+        partition: int,
+        lateness_ms: int,
+        limits: Limits | None = None,
+    ) -> None:
+        self.rules = rules
+        self.lateness_ms = lateness_ms
+        self.accounts: dict[str, Account] = {}
+        self.dirty: set[str] = set()
+        self.context = Context(topic, partition, limits or Limits())
+        self.context.digest = rules.digest
+
+    @property
+    def clock(self) -> int:
+        """ms; never goes back."""
+        return self.context.clock
+
+    @property
+    def stats(self) -> Counter[str]:
+        """Counts by named reason, for metrics."""
+        return self.context.stats
+
+    def advance(self, event: Event) -> list[Output]:
+        """An event of an account of this partition, in log order."""
+        account = self.accounts.get(event.subject)
+        if account is None:
+            account = self.accounts[event.subject] = Account(event.subject)
+        self.dirty.add(account.id)
+        if engine.advance(account, event, self.rules, self.context):
+            self._move(event.at - self.lateness_ms)
+        return self.context.take()
+
+    def tick(self, clock_ms: int) -> list[Output]:
+        """Time passed with no event."""
+        self._move(clock_ms)
+        return self.context.take()
+
+    def feed(self, name: str, max_stale_ms: int, stale: bool, lead: bool) -> list[Output]:
+        """A feed went stale or came back. lead: this partition speaks for the feed."""
+        feed = (name, max_stale_ms)
+        if stale == (feed in self.context.stale):
+            return []
+        if lead and feed in self.rules.feeds:
+            feed_alert(self.context, name, max_stale_ms, stale)
+        if stale:
+            self.context.stale.add(feed)
+            return self.context.take()
+        self.context.stale.discard(feed)
+        self._release(feed)
+        return self.context.take()
+
+    def activate(self, rules: RuleSet) -> list[Output]:
+        """Another rule set takes over: cases of rules that are gone or changed end."""
+        if rules.digest == self.rules.digest:
+            return []
+        context = self.context
+        for account in self.accounts.values():
+            for rule_id in list(account.cases):
+                old, new = self.rules.rules[rule_id], rules.rules.get(rule_id)
+                if new is not None and _same(old, new):
+                    continue
+                for name, case in account.cases.pop(rule_id).items():
+                    old.close(account, name, case, context)
+                self.dirty.add(account.id)
+        self.rules = rules
+        context.digest = rules.digest
+        self._look_again(lambda case, rule: True)
+        return context.take()
+
+    def next_deadline(self) -> int | None:
+        """ms; a lower bound, since entries of cases that moved on stay in the heap."""
+        heap = self.context.heap
+        while heap and not self._is_live(*heap[0]):
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def header(self) -> dict[str, Any]:
+        """What a checkpoint must keep beside the accounts."""
+        return {
+            "clock": self.clock,
+            "digest": self.rules.digest,
+            "feeds": sorted(self.context.stale),
+        }
+
+    def restore(self, accounts: Iterable[Account], header: dict[str, Any]) -> None:
+        """Take up where a checkpoint left off, under the rule set that it names."""
+        assert header["digest"] == self.rules.digest, "restore under the rules of the checkpoint"
+        context = self.context
+        context.clock = header["clock"]
+        context.stale = {(name, max_stale) for name, max_stale in header["feeds"]}
+        for account in accounts:
+            self.accounts[account.id] = account
+            for rule_id, cases in account.cases.items():
+                for name, case in cases.items():
+                    if isinstance(case, EpisodeCase) and case.due:
+                        context.heap.append((case.due, account.id, rule_id, name))
+        heapq.heapify(context.heap)
+
+    def _is_live(self, due: int, account: str, rule: str, name: str) -> bool:
+        case = self.accounts[account].cases.get(rule, {}).get(name)
+        return isinstance(case, EpisodeCase) and case.due == due
+
+    def _move(self, clock: int) -> None:
+        context = self.context
+        if clock > context.clock:
+            context.clock = clock
+            heap = context.heap
+            while heap and heap[0][0] <= clock:
+                due, account, rule, name = heapq.heappop(heap)
+                if engine.expire(self.accounts[account], rule, name, due, self.rules, context):
+                    self.dirty.add(account)
+
+    def _release(self, feed: tuple[str, int]) -> None:
+        rules = self.rules.rules
+        self._look_again(lambda case, rule: case.held > 0 and feed in rules[rule].feeds)
+
+    def _look_again(self, wanted: Callable[[EpisodeCase, str], bool]) -> None:
+        """Decide cases at the clock as it stands, in the order in which they fell due."""
+        waiting = sorted(
+            (case.held, account.id, rule_id, name)
+            for account in self.accounts.values()
+            for rule_id, cases in account.cases.items()
+            for name, case in cases.items()
+            if isinstance(case, EpisodeCase) and wanted(case, rule_id)
+        )
+        for _, account_id, rule_id, name in waiting:
+            account = self.accounts[account_id]
+            case = account.cases[rule_id][name]
+            self.rules.rules[rule_id].expire(account, name, case, self.context)
+            self.dirty.add(account_id)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether open cases may go on: all that decides is equal (tests do not)."""
+    without_tests = {"tests": ()}
+    return bool(
+        old.form.model_copy(update=without_tests) == new.form.model_copy(update=without_tests)
+    )

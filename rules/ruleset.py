@@ -1,0 +1,31 @@
+"""A rule set ready to run: rules compiled to closures and indexed by the event types they read."""
+
+from __future__ import annotations
+
+from rules.kinds.registry import COMPILERS, Rule
+from rules.loader import RuleBook
+
+RUNNING = ("active", "shadow")
+
+
+class RuleSet:
+    """rules: by id. by_type: the rules that read an event type, in the order of their ids."""
+
+    def __init__(self, digest: str, rules: list[Rule]) -> None:
+        self.digest = digest
+        self.rules = {rule.id: rule for rule in sorted(rules, key=lambda rule: rule.id)}
+        self.by_type: dict[str, list[Rule]] = {}
+        for rule in self.rules.values():
+            for type in sorted(rule.types):
+                self.by_type.setdefault(type, []).append(rule)
+        self.feeds = frozenset(feed for rule in rules for feed in rule.feeds)
+
+
+def compile_rules(book: RuleBook) -> RuleSet:
+    """Drafts and deprecated rules stay out."""
+    rules: list[Rule] = [
+        COMPILERS[form.kind](form, book.calendars, book.digest)
+        for form in book.rules
+        if form.status in RUNNING
+    ]
+    return RuleSet(book.digest, rules)
