@@ -19,7 +19,7 @@ VERSION = 1
 
 
 class Blob(msgspec.Struct, array_like=True):
-    """The form on disk. types: names; order: for each entry an index into them; at, offsets: deltas.
+    """The form on disk. types: names; order: an index into them per entry; at, offsets: deltas.
 
     seen: 8 bytes for each remembered id.
     """
