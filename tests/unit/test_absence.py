@@ -82,6 +82,10 @@ def test_on_day_takes_answers_of_that_day_only() -> None:
 
 
 def test_business_days_end_at_the_same_local_time() -> None:
-    s = story(deadline={"after": "3bd", "calendar": "office"}).event("0h", "trial.started")
-    # Monday 09:00; Wednesday is a holiday: Tuesday, Thursday, Friday 09:00
-    assert s.tick("9d").told == [("firing", "due", "4 days, 0:00:00")]
+    three_days = {"after": "3bd", "calendar": "office"}
+    # Monday; Wednesday is a holiday: Tuesday, Thursday, Friday 10:00
+    s = story(deadline=three_days).event("1h", "trial.started").tick("9d")
+    assert s.told == [("firing", "due", "4 days, 1:00:00")]
+    # from the opening on it is three whole days, which are over when Thursday closes
+    s = story(deadline=three_days).event("0h", "trial.started").tick("9d")
+    assert s.told == [("firing", "due", "3 days, 9:00:00")]
