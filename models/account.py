@@ -7,17 +7,17 @@ import msgspec
 from models.case import Case
 from models.event import Event
 from models.identity import event_hash
-from models.sequence import Entry, insert
+from models.sequence import Sequence
 
 
 class Limits(msgspec.Struct, frozen=True):
     """Bounds of an account's state; beyond each the oldest gives way, and it is counted."""
 
-    sequence_length: int = 50
-    remembered_ids: int = 32
+    sequence_length: int = 32
+    remembered_ids: int = 24
     instances: int = 256
     episodes: int = 64
-    marks: int = 128
+    marks: int = 32
     runs: int = 64
 
 
@@ -33,7 +33,7 @@ class Account(msgspec.Struct):
     offset: int = -1
     zone: str | None = None
     quarantined: bool = False
-    sequence: list[Entry] = []
+    sequence: Sequence = msgspec.field(default_factory=Sequence)
     seen: dict[int, None] = {}
     cases: dict[str, dict[str, Case]] = {}
 
@@ -55,4 +55,4 @@ class Account(msgspec.Struct):
             self.latest = event.at
         if event.accounttz is not None:
             self.zone = event.accounttz
-        insert(self.sequence, Entry(event.at, event.offset, event.type), length_max)
+        self.sequence.insert(event.at, event.type, length_max)

@@ -13,20 +13,24 @@ import msgspec
 class Mark(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An event as one rule sees it.
 
-    at: the instant at which it counts, ms (`eff`). role: index into the kind's roles or steps.
-    time, offset, type, source, id: of the event. zone: IANA name or ±HH:MM, where the rule asks.
-    values: the fields that the rule's `why` shows.
+    at: the instant at which it counts, ms (`eff`). role: index into the kind's roles or steps,
+    which tells the type. offset, source, id: of the event. late: `at` less the event's time, ms.
+    zone: IANA name or ±HH:MM, where the rule asks. values: the fields that its sentence shows.
     """
 
     at: int
     offset: int
     role: int
-    type: str
     source: str
     id: str
-    time: int
+    late: int = 0
     zone: str | None = None
     values: tuple[Any, ...] = ()
+
+    @property
+    def time(self) -> int:
+        """The event's own time, ms."""
+        return self.at - self.late
 
 
 class Episode(msgspec.Struct, array_like=True):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import xxhash
 
 
@@ -16,8 +16,8 @@ def digest(*parts: object) -> str:
     >>> digest("a", "bc") == digest("ab", "c")
     False
     """
-    text = json.dumps([str(part) for part in parts], ensure_ascii=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    text = msgspec.json.encode([str(part) for part in parts])
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def event_hash(source: str, id: str) -> int:
@@ -35,4 +35,4 @@ def canonical(values: Mapping[str, Any]) -> str:
     >>> canonical({"data.ticket": "T-17"})
     '{"data.ticket":"T-17"}'
     """
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(values).decode()

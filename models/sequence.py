@@ -1,31 +1,61 @@
-"""The behaviour sequence of an account: its last events in order of time, bounded."""
+"""The behaviour sequence of an account: its last events in order of time, bounded and compact."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import NamedTuple
+from collections.abc import Iterator
+
+import msgspec
+
+TYPES_MAX = 256
 
 
-class Entry(NamedTuple):
-    """at: event time, ms. offset: place in the log, where the whole event stands."""
+class Sequence(msgspec.Struct):
+    """at: event times, ms, rising. kinds: for each event an index into `types`.
 
-    at: int
-    offset: int
-    type: str
-
-
-def insert(sequence: list[Entry], entry: Entry, length_max: int) -> None:
-    """Put an event at its place in time (after equal times); beyond the bound the oldest goes.
-
-    >>> s: list[Entry] = []
+    >>> s = Sequence()
     >>> for at, type in ((5, "b"), (9, "c"), (5, "late")):
-    ...     insert(s, Entry(at, 0, type), length_max=2)
-    >>> [(e.at, e.type) for e in s]
+    ...     s.insert(at, type, length_max=2)
+    >>> list(s)
     [(5, 'late'), (9, 'c')]
     """
-    if not sequence or entry.at >= sequence[-1].at:
-        sequence.append(entry)
-    else:
-        sequence.insert(bisect_right(sequence, entry.at, key=lambda e: e.at), entry)
-    if len(sequence) > length_max:
-        del sequence[0]
+
+    at: list[int] = []
+    kinds: bytearray = msgspec.field(default_factory=bytearray)
+    types: list[str] = []
+
+    def insert(self, at: int, type: str, length_max: int) -> None:
+        """Put an event at its place in time (after equal times); beyond the bound the oldest goes."""
+        times = self.at
+        kind = self._kind(type)
+        if not times or at >= times[-1]:
+            times.append(at)
+            self.kinds.append(kind)
+        else:
+            place = bisect_right(times, at)
+            times.insert(place, at)
+            self.kinds.insert(place, kind)
+        if len(times) > length_max:
+            del times[0]
+            del self.kinds[0]
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return ((at, self.types[kind]) for at, kind in zip(self.at, self.kinds, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def _kind(self, type: str) -> int:
+        types = self.types
+        if type in types:
+            return types.index(type)
+        if len(types) >= TYPES_MAX:
+            self._forget_unused()
+        self.types.append(type)
+        return len(self.types) - 1
+
+    def _forget_unused(self) -> None:
+        used = sorted(set(self.kinds))
+        assert len(used) < TYPES_MAX, "a sequence is shorter than its table of types"
+        self.kinds = bytearray(used.index(kind) for kind in self.kinds)
+        self.types = [self.types[kind] for kind in used]

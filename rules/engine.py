@@ -14,7 +14,7 @@ from models.event import Event
 from rules.context import Context
 from rules.ruleset import RuleSet
 
-SWEEP_EVERY = 16  # events of an account between two looks for cases that can be forgotten
+SWEEP_EVERY = 32  # events of an account between two looks for cases that can be forgotten
 
 
 def advance(account: Account, event: Event, rules: RuleSet, context: Context) -> bool:

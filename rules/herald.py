@@ -18,12 +18,20 @@ SHADOW_TOPIC = "shadow-alerts"
 
 
 class Herald:
-    """One per rule. names: of the roles or steps, by the index that marks carry."""
+    """One per rule. names, types: of the roles or steps, by the index that marks carry."""
 
-    def __init__(self, form: RuleForm, kind: str, names: Sequence[str], set_digest: str) -> None:
+    def __init__(
+        self,
+        form: RuleForm,
+        kind: str,
+        names: Sequence[str],
+        types: Sequence[str],
+        set_digest: str,
+    ) -> None:
         self.form = form
         self.kind = kind
         self.names = names
+        self.types = types
         self.template = Template(form.why, names)
         self.rule = RuleRef(id=form.id, version=form.version, digest=set_digest)
         topic = form.alert.topic or TOPIC_OF_KIND[kind]
@@ -67,7 +75,7 @@ class Herald:
             occurred_at=_time(at),
             due_at=None if due is None else _time(due),
             why=self.template.render(account, due, self.values(marks), zone),
-            evidence=tuple(_evidence(mark, context) for mark in marks),
+            evidence=tuple(self._evidence(mark, context) for mark in marks),
             owner=owner or self.form.owner,
             suggested_action=self.form.suggested_action,
             weight=self.weight,
@@ -84,17 +92,16 @@ class Herald:
             found.update(zip(kept, mark.values, strict=False))
         return found
 
+    def _evidence(self, mark: Mark, context: Context) -> Evidence:
+        return Evidence(
+            type=self.types[mark.role],
+            id=mark.id,
+            time=_time(mark.time),
+            topic=context.topic,
+            partition=context.partition,
+            offset=mark.offset,
+        )
+
 
 def _time(ms: int) -> datetime:
     return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
-
-
-def _evidence(mark: Mark, context: Context) -> Evidence:
-    return Evidence(
-        type=mark.type,
-        id=mark.id,
-        time=_time(mark.time),
-        topic=context.topic,
-        partition=context.partition,
-        offset=mark.offset,
-    )

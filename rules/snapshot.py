@@ -1,11 +1,9 @@
-"""An account as bytes, for the changelog: a version byte and compact msgpack.
-
-Event types become small numbers, times and offsets differences; about a quarter of the plain form.
-"""
+"""An account as bytes, for the changelog: a version byte and compact msgpack."""
 
 from __future__ import annotations
 
 from itertools import accumulate
+from operator import sub
 from struct import iter_unpack, pack
 
 import msgspec
@@ -13,16 +11,13 @@ import msgspec
 from models.account import Account
 from models.case import Case
 from models.errors import Unavailable
-from models.sequence import Entry
+from models.sequence import Sequence
 
 VERSION = 1
 
 
 class Blob(msgspec.Struct, array_like=True):
-    """The form on disk. types: names; order: an index into them per entry; at, offsets: deltas.
-
-    seen: 8 bytes for each remembered id.
-    """
+    """The form on disk. at: differences of the sequence's times. seen: 8 bytes an id."""
 
     id: str
     applied: int
@@ -30,10 +25,9 @@ class Blob(msgspec.Struct, array_like=True):
     offset: int
     zone: str | None
     quarantined: bool
-    types: list[str]
-    order: list[int]
     at: list[int]
-    offsets: list[int]
+    kinds: bytearray
+    types: list[str]
     seen: bytes
     cases: dict[str, dict[str, Case]]
 
@@ -44,8 +38,8 @@ _decode = msgspec.msgpack.Decoder(Blob).decode
 
 def encode_account(account: Account) -> bytes:
     """The whole state of the account; `decode_account` gives it back equal."""
-    types: dict[str, int] = {}
     sequence = account.sequence
+    at = sequence.at
     blob = Blob(
         account.id,
         account.applied,
@@ -53,14 +47,12 @@ def encode_account(account: Account) -> bytes:
         account.offset,
         account.zone,
         account.quarantined,
-        [],
-        [types.setdefault(entry.type, len(types)) for entry in sequence],
-        _deltas([entry.at for entry in sequence]),
-        _deltas([entry.offset for entry in sequence]),
+        [*at[:1], *map(sub, at[1:], at)],
+        sequence.kinds,
+        sequence.types,
         pack(f">{len(account.seen)}Q", *account.seen),
         account.cases,
     )
-    blob.types = list(types)
     return bytes([VERSION]) + _encode(blob)
 
 
@@ -72,13 +64,6 @@ def decode_account(data: bytes) -> Account:
             " start the release that wrote it, or a later one"
         )
     blob = _decode(data[1:])
-    sequence = [
-        Entry(at, offset, blob.types[type])
-        for at, offset, type in zip(
-            accumulate(blob.at), accumulate(blob.offsets), blob.order, strict=True
-        )
-    ]
-    seen = {value: None for (value,) in iter_unpack(">Q", blob.seen)}
     return Account(
         blob.id,
         blob.applied,
@@ -86,11 +71,7 @@ def decode_account(data: bytes) -> Account:
         blob.offset,
         blob.zone,
         blob.quarantined,
-        sequence,
-        seen,
+        Sequence(list(accumulate(blob.at)), blob.kinds, blob.types),
+        {value: None for (value,) in iter_unpack(">Q", blob.seen)},
         blob.cases,
     )
-
-
-def _deltas(values: list[int]) -> list[int]:
-    return [value - before for value, before in zip(values, [0, *values], strict=False)]

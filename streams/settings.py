@@ -85,9 +85,9 @@ class Settings(BaseSettings):
     record_bytes_max: int = Field(
         1_000_000, ge=1_000, description="bytes; a larger raw record goes to the dead letters"
     )
-    sequence_length_max: int = Field(50, ge=1, description="events kept in an account's sequence")
+    sequence_length_max: int = Field(32, ge=1, le=255, description="events kept in an account's sequence")
     remembered_ids_max: int = Field(
-        32, ge=1, description="ids per account; a repeat among them is dropped"
+        24, ge=1, description="ids per account; a repeat among them is dropped"
     )
     metrics_host: str = Field("127.0.0.1", description="where /metrics, /healthz, /readyz listen")
     metrics_port: int = Field(9108, ge=0, le=65535, description="0: a free port")

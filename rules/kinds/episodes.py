@@ -10,6 +10,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.account import Account
@@ -23,6 +25,9 @@ from rules.herald import Herald
 from rules.kinds.reader import Reader
 from rules.kinds.steps import Step, Steps
 from rules.kinds.timeline import Measure, Reading, Role, copy, parse_zone
+
+
+_at = attrgetter("at")
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class EpisodeRule:
         self.steps = plan.steps
         self.reader = Reader(form, plan.names, plan.triggers)
         self.types = frozenset(self.reader.by_type)
-        self.herald = Herald(form, form.kind, plan.names, set_digest)
+        self.herald = Herald(form, form.kind, plan.names, self.reader.types, set_digest)
         self.accept = form.late.accept_ms
         self.feeds = frozenset((name, feed.max_stale.amount) for name, feed in form.feeds.items())
         self.quiet = form.alert.resolve_on == "never"
@@ -58,7 +63,29 @@ class EpisodeRule:
         if key is None:
             return
         name = canonical(key) if key else ""
-        cases = account.cases.setdefault(self.id, {})
+        case = self._case(account, name, key, context)
+        at = event.at
+        if at < context.clock - self.accept:
+            at = context.clock - self.accept
+        zone = self._zone(account, event) if self.zoned else None
+        marks = case.marks
+        for role in roles:
+            mark = self.reader.mark(event, role, at, zone)
+            if not marks or marks[-1].at <= at:
+                marks.append(mark)
+            else:
+                marks.insert(bisect_right(marks, at, key=_at), mark)
+        if case.base or any(mark.role == Role.START for mark in marks):
+            self._decide(account, name, case, context, mark)
+        else:  # an answer to nothing, kept in case its question comes late
+            self._fold(case, context)
+
+    def _case(
+        self, account: Account, name: str, key: dict[str, Any], context: Context
+    ) -> EpisodeCase:
+        cases = account.cases.get(self.id)
+        if cases is None:
+            cases = account.cases[self.id] = {}
         case = cases.get(name)
         if case is None:
             case = cases[name] = EpisodeCase(key)
@@ -66,13 +93,7 @@ class EpisodeRule:
                 del cases[next(iter(cases))]
                 context.stats["evicted:instance"] += 1
         assert isinstance(case, EpisodeCase), "a rule that changes its kind loses its cases"
-        at = max(event.at, context.clock - self.accept)
-        zone = self._zone(account, event) if self.zoned else None
-        for role in roles:
-            mark = self.reader.mark(event, role, at, zone)
-            place = bisect_right(case.marks, at, key=lambda m: m.at)
-            case.marks.insert(place, mark)
-        self._decide(account, name, case, context, mark)
+        return case
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
         """Time passed: the clock has reached the case's `due`, or a feed came back."""
@@ -101,7 +122,8 @@ class EpisodeRule:
     def _read(self, case: EpisodeCase, context: Context) -> list[Episode]:
         reading = Reading(self.measure, context.limits.episodes, [copy(e) for e in case.base])
         reading.lay(case.marks)
-        context.stats["evicted:episode"] += reading.evicted
+        if reading.evicted:
+            context.stats["evicted:episode"] += reading.evicted
         return reading.episodes
 
     def _decide(
@@ -206,6 +228,8 @@ class EpisodeRule:
         cause: Mark,
     ) -> None:
         """A late mark has changed the reading: a start of which something was said starts none."""
+        if not case.published:
+            return
         there = {episode.start.offset for episode in episodes}
         for mark in case.marks:
             said = case.published.get(mark.offset)
@@ -220,19 +244,23 @@ class EpisodeRule:
     def _fold(self, case: EpisodeCase, context: Context) -> None:
         """Marks that no later one can precede become part of the base; settled episodes go."""
         horizon = context.clock - self.accept
-        place = bisect_right(case.marks, horizon, key=lambda m: m.at)
-        spare = len(case.marks) - context.limits.marks
-        if spare > place:
+        marks = case.marks
+        place = 0
+        if marks and marks[0].at <= horizon:
+            place = bisect_right(marks, horizon, key=_at)
+        if len(marks) - place > context.limits.marks:
+            spare = len(marks) - context.limits.marks
             context.stats["evicted:mark"] += spare - place
             place = spare
         if place:
-            reading = Reading(self.measure, context.limits.episodes, case.base)
-            case.base = reading.lay(case.marks[:place]).episodes
-            del case.marks[:place]
+            if case.base or any(mark.role == Role.START for mark in marks[:place]):
+                reading = Reading(self.measure, context.limits.episodes, case.base)
+                case.base = reading.lay(marks[:place]).episodes
+            del marks[:place]
         if case.base:
-            case.base = [e for e in case.base if not self._is_settled(case, e, context)]
+            case.base = [e for e in case.base if not self._is_settled(case, e)]
 
-    def _is_settled(self, case: EpisodeCase, episode: Episode, context: Context) -> bool:
+    def _is_settled(self, case: EpisodeCase, episode: Episode) -> bool:
         if episode.end is None:
             return False
         said = case.published.get(episode.start.offset)

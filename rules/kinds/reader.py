@@ -16,19 +16,19 @@ from rules.template import Template
 class Reader:
     """roles: the rule's triggers in order of precedence, None where the rule has none.
 
-    by_type: for an event type, the (role, condition) pairs to try.
+    by_type: for an event type, the (role, condition) pairs to try. types: by role.
     """
 
     def __init__(
         self, form: RuleForm, names: Sequence[str], triggers: Sequence[Trigger | None]
     ) -> None:
         self.by_type: dict[str, list[tuple[int, Condition | None]]] = {}
+        self.types = [trigger.type if trigger else "" for trigger in triggers]
         for role, trigger in enumerate(triggers):
             if trigger is not None:
                 where = compile_condition(trigger.where) if trigger.where else None
                 self.by_type.setdefault(trigger.type, []).append((role, where))
         self.key = compile_key(form.key)
-        self.keyed = bool(form.key)
         fields = Template(form.why, names).fields
         self.values = [
             tuple(compile_path(path) for name, path in fields if name == own) for own in names
@@ -44,7 +44,8 @@ class Reader:
 
     def mark(self, event: Event, role: int, at: int, zone: str | None = None) -> Mark:
         """The event in this role, counting at `at` (ms)."""
-        values: tuple[Any, ...] = tuple(get(event) for get in self.values[role])
-        return Mark(
-            at, event.offset, role, event.type, event.source, event.id, event.at, zone, values
-        )
+        values: tuple[Any, ...] = ()
+        if self.values[role]:
+            values = tuple(get(event) for get in self.values[role])
+        late = at - event.at
+        return Mark(at, event.offset, role, event.source, event.id, late, zone, values)

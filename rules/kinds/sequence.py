@@ -46,7 +46,7 @@ class CompiledSequence:
         names.append("without")
         self.reader = Reader(form, names, (*form.steps, form.without))
         self.types = frozenset(self.reader.by_type)
-        self.herald = Herald(form, form.kind, names, set_digest)
+        self.herald = Herald(form, form.kind, names, self.reader.types, set_digest)
 
     def advance(self, account: Account, event: Event, context: Context) -> None:
         """Offer the event to the runs, oldest first; the context's clock is as before it."""

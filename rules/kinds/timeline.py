@@ -110,45 +110,46 @@ class Reading:
                 self._pause(mark, running=mark.role == Role.PAUSE)
         return self
 
-    def _open(self) -> list[Episode]:
-        return [episode for episode in self.episodes if episode.end is None]
-
     def _start(self, mark: Mark) -> None:
-        still = self._open()
-        if still and not self.measure.restart:
-            return
-        for episode in still:
-            if episode.start.offset == mark.offset:
-                return  # the event has started this one already, as an answer in a chain
-            if episode.running and episode.due is not None and episode.due <= mark.at:
+        for episode in self.episodes:
+            if episode.end is not None:
+                continue
+            if not self.measure.restart or episode.start.offset == mark.offset:
+                return  # it goes on; or this event has started it, as an answer in a chain
+            if not episode.running:
+                continue
+            if episode.due is not None and episode.due <= mark.at:
                 episode.running = False
-            elif episode.running:
+            else:
                 episode.end = mark
                 episode.superseded = True
         self._add(mark)
 
     def _add(self, mark: Mark) -> None:
         self.episodes.append(self.measure.begin(mark))
-        still = self._open()
-        if len(still) > self.episodes_max:
-            self.episodes.remove(still[0])
-            self.evicted += 1
+        if len(self.episodes) > self.episodes_max:
+            still = [episode for episode in self.episodes if episode.end is None]
+            if len(still) > self.episodes_max:
+                self.episodes.remove(still[0])
+                self.evicted += 1
 
     def _end(self, mark: Mark) -> None:
         ended = False
-        for episode in self._open():
-            breached = episode.due is not None and episode.due <= mark.at
-            early = self.measure.on_day and mark.at < episode.opens
-            if mark.role == Role.STOP and early and not breached:
+        for episode in self.episodes:
+            if episode.end is not None:
                 continue
+            if mark.role == Role.STOP and mark.at < episode.opens:
+                breached = episode.due is not None and episode.due <= mark.at
+                if self.measure.on_day and not breached:
+                    continue
             episode.end = mark
             ended = True
         if ended and self.measure.chained and mark.role == Role.STOP:
             self._add(mark)
 
     def _pause(self, mark: Mark, *, running: bool) -> None:
-        for episode in self._open():
-            if (len(episode.segments) % 2 == 1) == running:
+        for episode in self.episodes:
+            if episode.end is None and (len(episode.segments) % 2 == 1) == running:
                 episode.segments.append(mark.at)
                 episode.due = self.measure.reached(episode, episode.goal)
 
