@@ -1,0 +1,186 @@
+"""Rules and calendars, from files or from a published record, into a checked rule book.
+
+    load(folders)  at the start of a worker, a backtest, a test run
+    parse(content)  when the log activates a rule set by its digest
+
+The only place in the core that touches the disk. Either all is well, or every fault of every file
+is told at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from models.calendar import Calendar
+from models.errors import BadRule, BadSetting, Fault
+from models.opening import CalendarForm
+from rules.form_faults import did_you_mean, form_faults
+from rules.grammar import AnyRule
+from rules.positions import Document
+from rules.soundness import form_sense, text_faults
+from rules.yaml_text import parse_document
+
+CONTENT_VERSION = 1
+KINDS: dict[str, Any] = {
+    get_args(model.model_fields["kind"].annotation)[0]: model
+    for model in get_args(get_args(AnyRule)[0])
+}
+
+
+@dataclass(frozen=True)
+class RuleBook:
+    """rules: by id. content: canonical JSON, `parse` reads it back. digest: sha256 of it, hex.
+
+    documents: the files by rule id, to point at; where: their names.
+    """
+
+    rules: tuple[AnyRule, ...]
+    calendars: Mapping[str, Calendar]
+    content: bytes
+    digest: str
+    documents: Mapping[str, Document] = field(repr=False, compare=False)
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        return {id: document.file for id, document in self.documents.items()}
+
+
+def load(rules_dir: Path, calendars_dir: Path) -> RuleBook:
+    """Every *.yml below the two folders.
+
+    Raises BadRule with all faults; BadSetting when a folder is not there or has no files.
+    """
+    faults: list[Fault] = []
+    calendars = _read(calendars_dir, "PATHLINE_CALENDARS", faults)
+    rules = _read(rules_dir, "PATHLINE_RULES", faults)
+    for document in (*calendars, *rules):
+        name = Path(document.file).stem
+        if document.nodes and _id(document) != name:
+            faults.append(document.fault(("id",), f"the file is called {name}.yml, so is the id"))
+    return _book(rules, calendars, faults)
+
+
+def parse(content: bytes) -> RuleBook:
+    """The inverse of a book's `content`. Raises BadRule; faults are told by rule id and path.
+
+    >>> parse(b'{"v":1,"rules":[],"calendars":[]}').rules
+    ()
+    """
+    try:
+        record = json.loads(content)
+        if record["v"] != CONTENT_VERSION:
+            raise ValueError(f"version {record['v']!r}; this Pathline reads {CONTENT_VERSION}")
+        rules = [Document(f"rules[{i}]", raw) for i, raw in enumerate(record["rules"])]
+        calendars = [Document(f"calendars[{i}]", raw) for i, raw in enumerate(record["calendars"])]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        message = f"not the content of a rule set: {type(error).__name__}: {error}"
+        raise BadRule([Fault("content", 1, 1, message)]) from None
+    return _book(rules, calendars, [], content)
+
+
+def _read(folder: Path, variable: str, faults: list[Fault]) -> list[Document]:
+    """The files that could be read; one that could not has its fault, and no value."""
+    if not folder.is_dir():
+        raise BadSetting(f"{variable}: {folder} is not a folder")
+    documents: list[Document] = []
+    for path in sorted(folder.rglob("*.y*ml")):
+        document = Document(str(path), None)
+        if path.suffix != ".yml":
+            faults.append(document.fault((), "is not read: call it .yml"))
+        else:
+            try:
+                document, own = parse_document(path.read_bytes().decode("utf-8-sig"), str(path))
+                faults += own
+            except UnicodeDecodeError as error:
+                faults.append(document.fault((), f"not UTF-8: {error.reason} at {error.start}"))
+            except OSError as error:
+                raise BadSetting(f"{variable}: {error}") from None
+        documents.append(document)
+    if not documents:
+        raise BadSetting(f"{variable}: there is no *.yml below {folder}")
+    return documents
+
+
+def _book(
+    rules: list[Document],
+    calendars: list[Document],
+    faults: list[Fault],
+    content: bytes | None = None,
+) -> RuleBook:
+    """content: what it was read from; without, the canonical form is written."""
+    built = {}
+    for name, document in _named(calendars, faults).items():
+        try:
+            built[name] = Calendar(CalendarForm.model_validate(document.value))
+        except ValidationError as error:
+            faults += form_faults(error, document, CalendarForm)
+    known = {_id(document) or Path(document.file).stem for document in calendars}
+    documents = _named(rules, faults)
+    forms = [_rule(document, known, faults) for _, document in sorted(documents.items())]
+    if faults:
+        raise BadRule(faults)
+    if content is None:
+        content = _canonical(documents, _named(calendars, faults))
+    return RuleBook(
+        rules=tuple(forms),
+        calendars=built,
+        content=content,
+        digest=sha256(content).hexdigest(),
+        documents=documents,
+    )
+
+
+def _named(documents: Iterable[Document], faults: list[Fault]) -> dict[str, Document]:
+    """By id, each once; what has no value is left out: its fault is known."""
+    named: dict[str, Document] = {}
+    for document in documents:
+        if document.value is None:
+            continue
+        name = _id(document) or document.file
+        if name in named:
+            faults.append(document.fault(("id",), f"{named[name].file} has the same id"))
+        named.setdefault(name, document)
+    return named
+
+
+def _rule(document: Document, calendars: Collection[str], faults: list[Fault]) -> Any:
+    """The form of a rule; None, and its faults told, when it has none."""
+    faults += text_faults(document, calendars)
+    value = document.value
+    if not isinstance(value, dict) or "kind" not in value:
+        faults.append(document.fault((), f"a rule needs `kind`: one of {', '.join(KINDS)}"))
+        return None
+    model = KINDS.get(str(value["kind"]))
+    if model is None:
+        words = did_you_mean(str(value["kind"]), KINDS)
+        faults.append(document.fault(("kind",), f"{value['kind']!r} is no kind of rule; {words}"))
+        return None
+    try:
+        form = model.model_validate(value)
+    except ValidationError as error:
+        faults += form_faults(error, document, model)
+        return None
+    faults += form_sense(form, document)
+    return form
+
+
+def _canonical(rules: Mapping[str, Document], calendars: Mapping[str, Document]) -> bytes:
+    """Equal rules give equal bytes, whatever the order and layout of their files."""
+    record = {
+        "v": CONTENT_VERSION,
+        "rules": [rules[name].value for name in sorted(rules)],
+        "calendars": [calendars[name].value for name in sorted(calendars)],
+    }
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _id(document: Document) -> str:
+    value = document.value.get("id") if isinstance(document.value, dict) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,31 @@
+"""The events that a rule reads, by the names under which its sentence speaks of them.
+
+For whoever looks at a rule without running it: the loader's checks, lint, descriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rules.grammar import RuleForm, SequenceRule, Trigger
+from rules.positions import Path
+
+
+class Role(NamedTuple):
+    """path: where the trigger stands in the rule file."""
+
+    name: str
+    path: Path
+    trigger: Trigger
+
+
+def roles(form: RuleForm) -> Iterator[Role]:
+    """`start`, `stop` … as the fields are called; steps by their `as`, else step_1, step_2 …"""
+    if isinstance(form, SequenceRule):
+        for i, step in enumerate(form.steps):
+            yield Role(step.as_ or f"step_{i + 1}", ("steps", i), step)
+    for name in type(form).model_fields:
+        value = getattr(form, name)
+        if isinstance(value, Trigger):
+            yield Role(name, (name,), value)

@@ -1,0 +1,88 @@
+"""Faults of a rule that its grammar cannot see: conditions, calendars, the sentence, the tests.
+
+Checked when rules are loaded, so that a worker never starts with a rule that cannot run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from models.duration import Duration
+from models.errors import Fault
+from rules.condition import ConditionError, compile_condition
+from rules.form_faults import did_you_mean
+from rules.grammar import RuleForm, RuleTest
+from rules.positions import Document, Path
+from rules.roles import roles
+from rules.template import Template
+
+_SLOT = re.compile(r"\{\{[^{}]*\}\}")
+
+
+def text_faults(document: Document, calendars: Collection[str]) -> Iterator[Fault]:
+    """Of what the file says, whatever form it has: conditions and names of calendars."""
+    for path, name, text in _texts(document.value, ()):
+        if name == "where":
+            try:
+                compile_condition(text)
+            except ConditionError as error:
+                yield document.fault(path, f"where: {error.message}", position=error.position)
+        elif name == "calendar" and text not in calendars:
+            known = did_you_mean(text, calendars) if calendars else "there are none"
+            yield document.fault(path, f"no calendar {text!r}; {known}")
+
+
+def form_sense(form: RuleForm, document: Document) -> Iterator[Fault]:
+    """Of a rule whose form is right."""
+    names = [role.name for role in roles(form)]
+    for slot in _SLOT.finditer(form.why):
+        try:
+            Template(slot[0], names)
+        except ValueError as error:
+            yield document.fault(("why",), str(error), position=slot.start())
+    rest = _SLOT.sub("", form.why)
+    if "{{" in rest or "}}" in rest:
+        yield document.fault(("why",), "braces of a {{…}} that do not pair")
+    for i, test in enumerate(form.tests):
+        yield from _test_faults(test, getattr(form, "feeds", {}), document, ("tests", i))
+
+
+def _test_faults(
+    test: RuleTest, feeds: Collection[str], document: Document, path: Path
+) -> Iterator[Fault]:
+    wall = "a place on the timeline is wall time (s, m, h, d, w), not business time"
+    for i, event in enumerate(test.events):
+        own = (*path, "events", i)
+        if event.at.business:
+            yield document.fault((*own, "at"), wall)
+        for feed in event.feed or ():
+            if feed not in feeds:
+                yield document.fault((*own, "feed"), f"the rule has no feed {feed!r} in `feeds`")
+    last = max((event.at.amount for event in test.events), default=0)
+    if test.run_until is not None and test.run_until.amount < last:
+        yield document.fault((*path, "run_until"), "ends before the last event")
+    for i, expected in enumerate(test.expect):
+        own = (*path, "expect", i)
+        if isinstance(expected.at, Duration) and expected.at.business:
+            yield document.fault((*own, "at"), wall)
+        for name in ("at", "due"):
+            value = getattr(expected, name)
+            if isinstance(value, datetime) and value.tzinfo is None:
+                message = "an instant needs an offset, such as 2026-03-02T09:00:00+08:00"
+                yield document.fault((*own, name), message)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
+    """(path, field, text) of all text outside the tests."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if isinstance(part, str):
+                yield (*path, name), name, part
+            elif (*path, name) != ("tests",):
+                yield from _texts(part, (*path, name))
+    elif isinstance(value, list):
+        for i, part in enumerate(value):
+            yield from _texts(part, (*path, i))
