@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         Path(".pathline"), description="local files: embedded broker, Faust's data directory"
     )
+    cache_dir: Path = Field(
+        Path("~/.cache/pathline"),
+        description="the embedded broker's jars: fetched once per user, then no network is needed",
+    )
     lateness_s: float = Field(
         10, ge=0, description="s; the clock of a partition runs this far behind the newest event"
     )

@@ -1,0 +1,1 @@
+"""The parts of the embedded Apache Kafka: its jars, its Java, its properties."""
