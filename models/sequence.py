@@ -25,7 +25,7 @@ class Sequence(msgspec.Struct):
     types: list[str] = []
 
     def insert(self, at: int, type: str, length_max: int) -> None:
-        """Put an event at its place in time (after equal times); beyond the bound the oldest goes."""
+        """Put an event at its place in time, after equal times; beyond the bound the oldest goes."""
         times = self.at
         kind = self._kind(type)
         if not times or at >= times[-1]:

@@ -1,14 +1,13 @@
-"""The machine under `sla` and `absence`: keeps an instance's marks, publishes what has changed.
+"""The machine under `sla` and `absence`: keeps an instance's marks and reads episodes off them.
 
-docs/semantics.md, "From episodes to alerts". An event adds marks, or the clock comes round; either
-way the episodes are read again and the difference to what was said is said.
+docs/semantics.md, "Episodes". A mark that comes in order is laid on the last reading (`tip`); one
+that comes late makes the instance be read again from its base. Both give the same.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import tzinfo
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -16,17 +15,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.account import Account
 from models.alert import State
-from models.case import Case, Episode, EpisodeCase, Mark, Published
+from models.case import Case, Episode, EpisodeCase, Mark
 from models.event import Event
 from models.identity import canonical
 from rules.context import Context
 from rules.grammar import AbsenceRule, SlaRule, Trigger
 from rules.herald import Herald
 from rules.kinds.reader import Reader
-from rules.kinds.steps import Step, Steps
-from rules.kinds.timeline import Measure, Reading, Role, copy, parse_zone
+from rules.kinds.steps import Steps
+from rules.kinds.telling import Teller
+from rules.kinds.timeline import Measure, Reading, copy
 
-
+NO_KEY: dict[str, Any] = {}
+FOLD_AT = 8  # marks; fewer wait for the sweep
 _at = attrgetter("at")
 
 
@@ -47,38 +48,71 @@ class EpisodeRule:
         self.form = form
         self.id = form.id
         self.measure = plan.measure
-        self.steps = plan.steps
         self.reader = Reader(form, plan.names, plan.triggers)
         self.types = frozenset(self.reader.by_type)
-        self.herald = Herald(form, form.kind, plan.names, self.reader.types, set_digest)
         self.accept = form.late.accept_ms
         self.feeds = frozenset((name, feed.max_stale.amount) for name, feed in form.feeds.items())
-        self.quiet = form.alert.resolve_on == "never"
         self.zoned = plan.measure.goal is None and plan.measure.zone is None
+        herald = Herald(form, form.kind, plan.names, self.reader.types, set_digest)
+        quiet = form.alert.resolve_on == "never"
+        self.teller = Teller(herald, plan.measure, plan.steps, self.feeds, quiet)
 
     def advance(self, account: Account, event: Event, context: Context) -> None:
         """Something happened; the context's clock is as it was before the event."""
-        roles = self.reader.matches(event)
-        key = self.reader.key(event) if roles else None
-        if key is None:
+        reader = self.reader
+        roles = reader.matches(event)
+        if not roles:
             return
-        name = canonical(key) if key else ""
+        key, name = NO_KEY, ""
+        if reader.keyed:
+            found = reader.key(event)
+            if found is None:
+                return
+            key, name = found, canonical(found)
         case = self._case(account, name, key, context)
-        at = event.at
-        if at < context.clock - self.accept:
-            at = context.clock - self.accept
+        at = max(event.at, context.clock - self.accept)
         zone = self._zone(account, event) if self.zoned else None
-        marks = case.marks
-        for role in roles:
-            mark = self.reader.mark(event, role, at, zone)
-            if not marks or marks[-1].at <= at:
-                marks.append(mark)
-            else:
-                marks.insert(bisect_right(marks, at, key=_at), mark)
-        if case.base or any(mark.role == Role.START for mark in marks):
-            self._decide(account, name, case, context, mark)
-        else:  # an answer to nothing, kept in case its question comes late
+        marks = [reader.mark(event, role, at, zone) for role in roles]
+        in_order = not case.marks or case.marks[-1].at <= at
+        if in_order:
+            tip = self._tip(case, context)
+            case.marks += marks
+            if tip or reader.starts(roles):
+                self._lay(tip, marks, context)
+                self._decide(account, name, case, tip, context, marks[-1])
+        else:
+            place = bisect_right(case.marks, at, key=_at)
+            case.marks[place:place] = marks
+            tip = self._read(case, context)
+            if case.published:
+                self.teller.vanish(account, case, tip, context, marks[-1])
+            self._decide(account, name, case, tip, context, marks[-1])
+        if len(case.marks) > FOLD_AT:
             self._fold(case, context)
+
+    def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
+        """Time passed: the clock has reached the case's `due`, or a feed came back."""
+        assert isinstance(case, EpisodeCase)
+        self._decide(account, name, case, self._tip(case, context), context, None)
+
+    def sweep(self, account: Account, context: Context) -> None:
+        """Forget what can no longer matter."""
+        cases = account.cases[self.id]
+        for name, case in list(cases.items()):
+            assert isinstance(case, EpisodeCase)
+            self._fold(case, context)
+            if not case.base and not case.marks:
+                del cases[name]
+
+    def close(self, account: Account, name: str, case: Case, context: Context) -> None:
+        """The rule is gone or changed: what still stands open expires."""
+        assert isinstance(case, EpisodeCase)
+        for episode in self._tip(case, context):
+            said = case.published.get(episode.start.offset)
+            if said and said.steps and not said.closed:
+                self.teller.send(
+                    context, account, case, episode, State.EXPIRED, "rule_changed", context.clock
+                )
 
     def _case(
         self, account: Account, name: str, key: dict[str, Any], context: Context
@@ -95,213 +129,60 @@ class EpisodeRule:
         assert isinstance(case, EpisodeCase), "a rule that changes its kind loses its cases"
         return case
 
-    def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
-        """Time passed: the clock has reached the case's `due`, or a feed came back."""
-        assert isinstance(case, EpisodeCase)
-        self._decide(account, name, case, context, None)
-
-    def sweep(self, account: Account, context: Context) -> None:
-        """Forget what can no longer matter."""
-        cases = account.cases[self.id]
-        for name, case in list(cases.items()):
-            assert isinstance(case, EpisodeCase)
-            self._fold(case, context)
-            if not case.base and not case.marks:
-                del cases[name]
-
-    def close(self, account: Account, name: str, case: Case, context: Context) -> None:
-        """The rule is gone or changed: what still stands open expires."""
-        assert isinstance(case, EpisodeCase)
-        for episode in self._read(case, context):
-            said = case.published.get(episode.start.offset)
-            if said and said.steps and not said.closed:
-                self._send(
-                    context, account, case, episode, State.EXPIRED, "rule_changed", context.clock
-                )
+    def _tip(self, case: EpisodeCase, context: Context) -> list[Episode]:
+        """The live episodes after all marks; read anew when the state comes from its bytes."""
+        tip: list[Episode] | None = case.__dict__.get("tip")
+        if tip is None:
+            tip = case.__dict__["tip"] = self._read(case, context)
+        return tip
 
     def _read(self, case: EpisodeCase, context: Context) -> list[Episode]:
-        reading = Reading(self.measure, context.limits.episodes, [copy(e) for e in case.base])
-        reading.lay(case.marks)
+        return self._lay([copy(episode) for episode in case.base], case.marks, context)
+
+    def _lay(self, episodes: list[Episode], marks: list[Mark], context: Context) -> list[Episode]:
+        reading = Reading(self.measure, context.limits.episodes, episodes)
+        reading.lay(marks)
         if reading.evicted:
             context.stats["evicted:episode"] += reading.evicted
-        return reading.episodes
+        return episodes
 
     def _decide(
-        self, account: Account, name: str, case: EpisodeCase, context: Context, cause: Mark | None
+        self,
+        account: Account,
+        name: str,
+        case: EpisodeCase,
+        episodes: list[Episode],
+        context: Context,
+        cause: Mark | None,
     ) -> None:
-        episodes = self._read(case, context)
         case.held = 0
-        if cause is not None:
-            self._vanish(account, case, episodes, context, cause)
         due = 0
         for episode in episodes:
-            coming = self._publish(account, case, episode, context, cause)
+            coming = self.teller.tell(account, case, episode, context, cause)
             if coming and (not due or coming < due):
                 due = coming
             if cause is not None and episode.due is None and episode.start.offset == cause.offset:
                 context.stats[f"fault:{self.id}:calendar_year_missing"] += 1
-        self._fold(case, context)
+        case.__dict__["tip"] = [e for e in episodes if e.end is None or not _settled(case, e)]
         if due and due != case.due:
             context.schedule(due, account.id, self.id, name)
         case.due = due
 
-    def _publish(
-        self,
-        account: Account,
-        case: EpisodeCase,
-        episode: Episode,
-        context: Context,
-        cause: Mark | None,
-    ) -> int:
-        """Say what is new about an episode; returns its next instant (ms), 0 for none."""
-        said = case.published.get(episode.start.offset) or Published()
-        end = episode.end.at if episode.end else None
-        limit = context.clock if end is None else min(context.clock, end)
-        if said.fired and (episode.due is None or episode.due > limit):
-            assert cause is not None, "only an event disproves"
-            self._send(context, account, case, episode, State.RETRACTED, "retract", cause.at, cause)
-            said.fired = False
-            said.closed = end is not None
-            said.steps = [
-                step.index
-                for step in self.steps.of(episode.goal)
-                if step.state == State.PENDING and self._is_reached(episode, step, limit)
-            ]
-        coming = 0
-        if not said.closed:
-            coming = self._step(account, case, episode, said, context)
-            if episode.end is not None and said.steps:
-                said.closed = True
-                if not self.quiet:
-                    self._close(account, case, episode, episode.end, context)
-        if said.steps or said.closed:
-            case.published[episode.start.offset] = said
-        return coming
-
-    def _is_reached(self, episode: Episode, step: Step, limit: int) -> bool:
-        at = self.measure.reached(episode, step.amount)
-        return at is not None and at <= limit
-
-    def _step(
-        self,
-        account: Account,
-        case: EpisodeCase,
-        episode: Episode,
-        said: Published,
-        context: Context,
-    ) -> int:
-        held = not self.feeds.isdisjoint(context.stale)
-        end = episode.end.at if episode.end else None
-        for step in self.steps.of(episode.goal):
-            is_due = step.name == "due"
-            if step.index in said.steps or (end is not None and not is_due):
-                continue
-            at = episode.due if is_due else self.measure.reached(episode, step.amount)
-            if at is None or (end is not None and at > end):
-                return 0
-            if at > context.clock:
-                return at
-            if held:
-                case.held = min(case.held or at, at)
-            else:
-                said.steps.append(step.index)
-                said.fired = said.fired or is_due
-                self._send(
-                    context, account, case, episode, step.state, step.name, at, owner=step.owner
-                )
-        return 0
-
-    def _close(
-        self, account: Account, case: EpisodeCase, episode: Episode, end: Mark, context: Context
-    ) -> None:
-        answered = end.role == Role.STOP and not episode.superseded
-        state = State.RESOLVED if answered else State.EXPIRED
-        step = "superseded" if episode.superseded else "stop" if answered else "cancel"
-        self._send(context, account, case, episode, state, step, end.at, end)
-
-    def _vanish(
-        self,
-        account: Account,
-        case: EpisodeCase,
-        episodes: list[Episode],
-        context: Context,
-        cause: Mark,
-    ) -> None:
-        """A late mark has changed the reading: a start of which something was said starts none."""
-        if not case.published:
-            return
-        there = {episode.start.offset for episode in episodes}
-        for mark in case.marks:
-            said = case.published.get(mark.offset)
-            if said is None or mark.offset in there:
-                continue
-            del case.published[mark.offset]
-            if said.fired or not said.closed:
-                state = State.RETRACTED if said.fired else State.EXPIRED
-                gone = Episode(mark, [mark.at], 0, None)
-                self._send(context, account, case, gone, state, "vanished", cause.at, cause)
-
     def _fold(self, case: EpisodeCase, context: Context) -> None:
         """Marks that no later one can precede become part of the base; settled episodes go."""
-        horizon = context.clock - self.accept
         marks = case.marks
-        place = 0
-        if marks and marks[0].at <= horizon:
-            place = bisect_right(marks, horizon, key=_at)
-        if len(marks) - place > context.limits.marks:
-            spare = len(marks) - context.limits.marks
+        place = bisect_right(marks, context.clock - self.accept, key=_at)
+        spare = len(marks) - context.limits.marks
+        if spare > place:
             context.stats["evicted:mark"] += spare - place
             place = spare
         if place:
-            if case.base or any(mark.role == Role.START for mark in marks[:place]):
-                reading = Reading(self.measure, context.limits.episodes, case.base)
-                case.base = reading.lay(marks[:place]).episodes
+            self._lay(case.base, marks[:place], context)
             del marks[:place]
-        if case.base:
-            case.base = [e for e in case.base if not self._is_settled(case, e)]
-
-    def _is_settled(self, case: EpisodeCase, episode: Episode) -> bool:
-        if episode.end is None:
-            return False
-        said = case.published.get(episode.start.offset)
-        if said is None or not said.closed:
-            breached = episode.due is not None and episode.due <= episode.end.at
-            if said is not None or breached:
-                return False  # held by a feed, or the clock has yet to come
-        case.published.pop(episode.start.offset, None)
-        return True
-
-    def _send(
-        self,
-        context: Context,
-        account: Account,
-        case: EpisodeCase,
-        episode: Episode,
-        state: State,
-        step: str,
-        at: int,
-        cause: Mark | None = None,
-        owner: str | None = None,
-    ) -> None:
-        self.herald.send(
-            context,
-            account.id,
-            case.key,
-            state,
-            step,
-            at,
-            episode=[episode.start],
-            evidence=[cause] if cause else [],
-            cause=cause,
-            due=episode.due,
-            owner=owner,
-            zone=self._display_zone(episode.start),
-        )
-
-    def _display_zone(self, start: Mark) -> tzinfo:
-        if self.measure.calendar is not None:
-            return self.measure.calendar.tz
-        return self.measure.zone or parse_zone(start.zone)
+        for episode in case.base[:]:
+            if episode.end is not None and _settled(case, episode):
+                case.published.pop(episode.start.offset, None)
+                case.base.remove(episode)
 
     def _zone(self, account: Account, event: Event) -> str:
         """The account's zone as the log tells it; else the offset that the event carries."""
@@ -312,6 +193,15 @@ class EpisodeRule:
         minutes = int(offset.total_seconds()) // 60
         sign = "-" if minutes < 0 else "+"
         return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def _settled(case: EpisodeCase, episode: Episode) -> bool:
+    """Whether all is said about an ended episode (not while a feed or the clock holds it)."""
+    said = case.published.get(episode.start.offset)
+    if said is not None:
+        return said.closed
+    assert episode.end is not None
+    return episode.due is None or episode.due > episode.end.at
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,8 @@ from rules.template import Template
 class Reader:
     """roles: the rule's triggers in order of precedence, None where the rule has none.
 
-    by_type: for an event type, the (role, condition) pairs to try. types: by role.
+    by_type: for an event type, the (role, condition) pairs to try; plain: the roles where no
+    condition is to be tried. types: by role. keyed: whether the rule tells instances apart.
     """
 
     def __init__(
@@ -29,18 +30,28 @@ class Reader:
                 where = compile_condition(trigger.where) if trigger.where else None
                 self.by_type.setdefault(trigger.type, []).append((role, where))
         self.key = compile_key(form.key)
+        self.keyed = bool(form.key)
         fields = Template(form.why, names).fields
         self.values = [
             tuple(compile_path(path) for name, path in fields if name == own) for own in names
         ]
 
+        self.plain = {
+            type: [role for role, _ in pairs]
+            for type, pairs in self.by_type.items()
+            if all(where is None for _, where in pairs)
+        }
+
     def matches(self, event: Event) -> list[int]:
         """The roles that the event plays."""
-        return [
-            role
-            for role, where in self.by_type.get(event.type, ())
-            if where is None or where(event)
-        ]
+        plain = self.plain.get(event.type)
+        if plain is not None:
+            return plain
+        return [role for role, where in self.by_type[event.type] if where is None or where(event)]
+
+    def starts(self, roles: list[int]) -> bool:
+        """Whether the last role, the one that starts, is among them."""
+        return roles[-1] == len(self.types) - 1
 
     def mark(self, event: Event, role: int, at: int, zone: str | None = None) -> Mark:
         """The event in this role, counting at `at` (ms)."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.calendar import Calendar
-
 from models.account import Account
 from models.alert import State
+from models.calendar import Calendar
 from models.case import Case, Run, RunCase
 from models.event import Event
 from models.identity import canonical
@@ -42,6 +41,7 @@ class CompiledSequence:
             for step in form.steps
         ]
         self.without = len(form.steps)
+        self.opening = form.steps[0].type
         names = [step.as_ or f"step_{i}" for i, step in enumerate(form.steps, start=1)]
         names.append("without")
         self.reader = Reader(form, names, (*form.steps, form.without))
@@ -50,8 +50,10 @@ class CompiledSequence:
 
     def advance(self, account: Account, event: Event, context: Context) -> None:
         """Offer the event to the runs, oldest first; the context's clock is as before it."""
-        roles = self.reader.matches(event)
         cases = account.cases.get(self.id)
+        if cases is None and event.type != self.opening:
+            return
+        roles = self.reader.matches(event)
         if cases is None:
             if 0 not in roles:
                 return
@@ -76,6 +78,8 @@ class CompiledSequence:
             self._bound(cases, context)
         else:
             cases.pop(name, None)
+            if not cases:
+                del account.cases[self.id]
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
         """A sequence never fires by the clock."""

@@ -17,6 +17,7 @@ class Step(NamedTuple):
     name: str
     state: State
     owner: str | None
+    is_due: bool = False
 
 
 class Steps:
@@ -48,7 +49,7 @@ class Steps:
             Step(i, int(f * goal), f"warn:{f!r}", State.PENDING, None)
             for i, f in enumerate(self.warn_at)
         ]
-        steps.append(Step(len(steps), goal, "due", State.FIRING, self.owner))
+        steps.append(Step(len(steps), goal, "due", State.FIRING, self.owner, True))
         for step in self.escalate:
             amount = goal + step.after.amount
             steps.append(Step(len(steps), amount, f"escalate:{step.to}", State.FIRING, step.to))

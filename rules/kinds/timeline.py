@@ -12,7 +12,6 @@ from enum import IntEnum
 from zoneinfo import ZoneInfo
 
 from models.calendar import Calendar, UncoveredYear, day_end
-
 from models.case import Episode, Mark
 from models.duration import Duration
 
@@ -25,6 +24,9 @@ class Role(IntEnum):
     PAUSE = 2
     RESUME = 3
     START = 4
+
+
+STOP, CANCEL, PAUSE, START = map(int, (Role.STOP, Role.CANCEL, Role.PAUSE, Role.START))
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,13 @@ class Reading:
 
     def lay(self, marks: Iterable[Mark]) -> Reading:
         for mark in marks:
-            if mark.role == Role.START:
+            role = mark.role
+            if role == START:
                 self._start(mark)
-            elif mark.role in (Role.STOP, Role.CANCEL):
+            elif role <= CANCEL:
                 self._end(mark)
             else:
-                self._pause(mark, running=mark.role == Role.PAUSE)
+                self._pause(mark, running=role == PAUSE)
         return self
 
     def _start(self, mark: Mark) -> None:
@@ -138,13 +141,13 @@ class Reading:
         for episode in self.episodes:
             if episode.end is not None:
                 continue
-            if mark.role == Role.STOP and mark.at < episode.opens:
+            if mark.role == STOP and mark.at < episode.opens:
                 breached = episode.due is not None and episode.due <= mark.at
                 if self.measure.on_day and not breached:
                     continue
             episode.end = mark
             ended = True
-        if ended and self.measure.chained and mark.role == Role.STOP:
+        if ended and self.measure.chained and mark.role == STOP:
             self._add(mark)
 
     def _pause(self, mark: Mark, *, running: bool) -> None:
