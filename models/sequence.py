@@ -25,7 +25,7 @@ class Sequence(msgspec.Struct):
     types: list[str] = []
 
     def insert(self, at: int, type: str, length_max: int) -> None:
-        """Put an event at its place in time, after equal times; beyond the bound the oldest goes."""
+        """Put an event at its place in time (after equal times); the oldest gives way."""
         times = self.at
         kind = self._kind(type)
         if not times or at >= times[-1]:
@@ -46,10 +46,11 @@ class Sequence(msgspec.Struct):
         return len(self.at)
 
     def _kind(self, type: str) -> int:
-        types = self.types
-        if type in types:
-            return types.index(type)
-        if len(types) >= TYPES_MAX:
+        try:
+            return self.types.index(type)
+        except ValueError:
+            pass
+        if len(self.types) >= TYPES_MAX:
             self._forget_unused()
         self.types.append(type)
         return len(self.types) - 1

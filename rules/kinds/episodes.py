@@ -98,9 +98,13 @@ class EpisodeRule:
     def sweep(self, account: Account, context: Context) -> None:
         """Forget what can no longer matter."""
         cases = account.cases[self.id]
+        horizon = context.clock - self.accept
         for name, case in list(cases.items()):
             assert isinstance(case, EpisodeCase)
-            self._fold(case, context)
+            if case.marks and case.marks[0].at <= horizon:
+                self._fold(case, context)
+            elif case.base:
+                self._settle(case)
             if not case.base and not case.marks:
                 del cases[name]
 
@@ -179,6 +183,9 @@ class EpisodeRule:
         if place:
             self._lay(case.base, marks[:place], context)
             del marks[:place]
+        self._settle(case)
+
+    def _settle(self, case: EpisodeCase) -> None:
         for episode in case.base[:]:
             if episode.end is not None and _settled(case, episode):
                 case.published.pop(episode.start.offset, None)

@@ -20,6 +20,7 @@ from rules.herald import Herald
 from rules.kinds.reader import Reader
 
 FOREVER = 1 << 62
+NO_CASES: dict[str, Case] = {}
 
 
 class CompiledSequence:
@@ -50,36 +51,33 @@ class CompiledSequence:
 
     def advance(self, account: Account, event: Event, context: Context) -> None:
         """Offer the event to the runs, oldest first; the context's clock is as before it."""
-        cases = account.cases.get(self.id)
-        if cases is None and event.type != self.opening:
+        cases = account.cases.get(self.id, NO_CASES)
+        if not cases and event.type != self.opening:
             return
         roles = self.reader.matches(event)
-        if cases is None:
-            if 0 not in roles:
-                return
-            cases = account.cases[self.id] = {}
         key = self.reader.key(event)
-        if key is None:
+        if key is None or not (cases or 0 in roles):
             return
         name = canonical(key) if key else ""
-        case = cases.get(name)
-        if case is None:
-            if 0 not in roles:
-                return
-            case = RunCase(key)
+        case = cases.get(name) or RunCase(key)
         assert isinstance(case, RunCase), "a rule that changes its kind loses its cases"
         self._live(case, context.clock)
         if self.without in roles:
             case.runs = [run for run in case.runs if run.steps[-1].time > event.at]
         if not self._offer(account, event, roles, case, context) and 0 in roles:
             self._start(account, event, case, context)
+        self._keep(account, name, case, context)
+
+    def _keep(self, account: Account, name: str, case: RunCase, context: Context) -> None:
+        """A case without runs is no case."""
         if case.runs:
+            cases = account.cases.setdefault(self.id, {})
             cases[name] = case
-            self._bound(cases, context)
-        else:
-            cases.pop(name, None)
-            if not cases:
-                del account.cases[self.id]
+            if len(cases) > context.limits.instances:
+                del cases[next(iter(cases))]
+                context.stats["evicted:instance"] += 1
+        elif account.cases.get(self.id, NO_CASES).pop(name, None) and not account.cases[self.id]:
+            del account.cases[self.id]
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
         """A sequence never fires by the clock."""
@@ -168,11 +166,6 @@ class CompiledSequence:
             evidence=run.steps,
             cause=last,
         )
-
-    def _bound(self, cases: dict[str, Case], context: Context) -> None:
-        if len(cases) > context.limits.instances:
-            del cases[next(iter(cases))]
-            context.stats["evicted:instance"] += 1
 
 
 def compile_sequence(

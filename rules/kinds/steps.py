@@ -10,9 +10,9 @@ from rules.grammar import Escalation
 
 
 class Step(NamedTuple):
-    """index: stable within the rule. amount: elapsed ms (wall) or s (business)."""
+    """number: stable within the rule. amount: elapsed ms (wall) or s (business)."""
 
-    index: int
+    number: int
     amount: int
     name: str
     state: State

@@ -87,7 +87,7 @@ class Teller:
         for step in self.steps.of(episode.goal):
             at = self.measure.reached(episode, step.amount)
             if step.state == State.PENDING and at is not None and at <= limit:
-                warned.append(step.index)
+                warned.append(step.number)
         return warned
 
     def _step(
@@ -100,7 +100,7 @@ class Teller:
     ) -> int:
         end = episode.end
         for step in self.steps.of(episode.goal):
-            if step.index in said.steps or (end is not None and not step.is_due):
+            if step.number in said.steps or (end is not None and not step.is_due):
                 continue
             at = episode.due if step.is_due else self.measure.reached(episode, step.amount)
             if at is None or (end is not None and at > end.at):
@@ -110,7 +110,7 @@ class Teller:
             if self.feeds and not self.feeds.isdisjoint(context.stale):
                 case.held = min(case.held or at, at)
                 continue
-            said.steps.append(step.index)
+            said.steps.append(step.number)
             said.fired = said.fired or step.is_due
             self.send(context, account, case, episode, step.state, step.name, at, owner=step.owner)
         return 0
