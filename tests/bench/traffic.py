@@ -1,7 +1,7 @@
 """Seeded traffic for the benchmarks: 60 days of B2B behaviour over accounts of unequal weight.
 
-Competitor pages are often followed by the security paper, revisions mostly by a legal reply, tickets
-by service replies; the rest is background. Event time rises, with 2 s of disorder between accounts.
+Competitor pages are often followed by the security paper, revisions mostly by a legal reply,
+tickets by service replies; the rest is background. Event time rises, with 2 s of disorder.
 """
 
 from __future__ import annotations

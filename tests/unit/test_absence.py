@@ -60,15 +60,17 @@ def test_since_last_moves_with_each_use_and_goes_on_after_an_alert() -> None:
 
 
 def test_day_number_counts_local_days_of_the_account() -> None:
-    shanghai = story(deadline=DAY_11).event(
-        "0h", "trial.started", zone="2026-01-01T00:00:00+08:00"
-    )
+    shanghai = story(deadline=DAY_11).event("0h", "trial.started", zone="2026-01-01T00:00:00+08:00")
     # 17:00 on 2 March in Shanghai; day 11 ends at midnight of the 14th there, 16:00 UTC of the 13th
     assert shanghai.tick("12d").told == [("firing", "due", "11 days, 7:00:00")]
 
 
 def test_the_account_s_own_zone_wins_over_the_offset() -> None:
-    s = story(deadline=DAY_11).event("0h", "trial.started", accounttz="America/New_York").tick("13d")
+    s = (
+        story(deadline=DAY_11)
+        .event("0h", "trial.started", accounttz="America/New_York")
+        .tick("13d")
+    )
     # summer time begins on 8 March 2026: midnight of the 14th is 04:00 UTC
     assert s.told == [("firing", "due", "11 days, 19:00:00")]
 

@@ -1,0 +1,113 @@
+"""The contracts as documents: JSON Schemas of what is on the topics, and one AsyncAPI description.
+
+Generated from the models into docs/contracts (`make contracts`); a stale one fails a test, and so
+does one that breaks what docs/contracts/released has.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from models.alert import Alert
+from models.event import CloudEvent
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+CHANNELS = {
+    "raw.interactions.v1": ("receive", "interaction.v1", "CloudEvents as sources send them"),
+    "pathline.interactions.v1": ("send", "interaction.v1", "validated, keyed by account"),
+    "pathline.sla-breaches.v1": ("send", "alert.v1", "alerts of sla rules"),
+    "pathline.journey-breaks.v1": ("send", "alert.v1", "alerts of absence rules"),
+    "pathline.signals.v1": ("send", "alert.v1", "alerts of sequence rules, and of feeds"),
+    "pathline.shadow-alerts.v1": ("send", "alert.v1", "alerts of rules with status shadow"),
+    "pathline.alert-state.v1": ("send", "alert.v1", "latest state by fingerprint, compacted"),
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """By contract name and major version."""
+    alert = Alert.model_json_schema(by_alias=True, mode="serialization")
+    event = msgspec.json.schema(CloudEvent)
+    definition = event.pop("$defs")["CloudEvent"]
+    return {
+        "alert.v1": {"$schema": DIALECT, **alert},
+        "interaction.v1": {"$schema": DIALECT, **definition},
+    }
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI 3.0 (asyncapi.com/docs/reference/specification/v3.0.0)."""
+    channels, operations = {}, {}
+    for address, (action, contract, summary) in CHANNELS.items():
+        name = address.replace(".", "-")
+        message = {
+            "contentType": "application/json",
+            "payload": {
+                "schemaFormat": "application/schema+json;version=draft-2020-12",
+                "schema": {"$ref": f"./{contract}.json"},
+            },
+        }
+        channels[name] = {"address": address, "summary": summary, "messages": {contract: message}}
+        operations[f"{action}-{name}"] = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{name}"},
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Pathline",
+            "version": "1.0.0",
+            "description": "What Pathline reads and writes. Contracts change only by addition.",
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+    }
+
+
+def documents() -> dict[str, str]:
+    """File name to text, as they stand in docs/contracts."""
+    files = {
+        f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in schemas().items()
+    }
+    files["asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True)
+    return files
+
+
+def broken(old: dict[str, Any], new: dict[str, Any], at: str = "$") -> list[str]:
+    """What a reader or writer of the old schema would stumble over in the new one.
+
+    >>> broken({"properties": {"a": {"type": "string"}}}, {"properties": {}})
+    ["$: 'a' is gone"]
+    """
+    found = []
+    for name, schema in old.get("properties", {}).items():
+        if name not in new.get("properties", {}):
+            found.append(f"{at}: {name!r} is gone")
+        else:
+            found += broken(schema, new["properties"][name], f"{at}.{name}")
+    if extra := set(new.get("required", ())) - set(old.get("required", ())):
+        found.append(f"{at}: {sorted(extra)} became required")
+    if missing := set(old.get("enum", ())) - set(new.get("enum", ())):
+        found.append(f"{at}: values {sorted(missing)} are gone")
+    if "type" in old and old["type"] != new.get("type"):
+        found.append(f"{at}: type {old['type']} became {new.get('type')}")
+    for name, schema in old.get("$defs", {}).items():
+        found += broken(schema, new.get("$defs", {}).get(name, {}), f"{at}.{name}")
+    return found
+
+
+def write(folder: Path) -> None:
+    """Write all documents."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in documents().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path("docs/contracts"))
