@@ -62,7 +62,7 @@ def load(rules_dir: Path, calendars_dir: Path) -> RuleBook:
     rules = _read(rules_dir, "PATHLINE_RULES", faults)
     for document in (*calendars, *rules):
         name = Path(document.file).stem
-        if document.nodes and _id(document) != name:
+        if document.value is not None and _id(document) != name:
             faults.append(document.fault(("id",), f"the file is called {name}.yml, so is the id"))
     return _book(rules, calendars, faults)
 
