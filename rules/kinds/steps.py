@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from models.alert import State
@@ -46,7 +47,7 @@ class Steps:
 
     def _build(self, goal: int) -> list[Step]:
         steps = [
-            Step(i, int(f * goal), f"warn:{f!r}", State.PENDING, None)
+            Step(i, int(Decimal(repr(f)) * goal), f"warn:{f!r}", State.PENDING, None)
             for i, f in enumerate(self.warn_at)
         ]
         steps.append(Step(len(steps), goal, "due", State.FIRING, self.owner, True))

@@ -12,7 +12,7 @@ from models.alert import State
 from models.case import Episode, EpisodeCase, Mark, Published
 from rules.context import Context
 from rules.herald import Herald
-from rules.kinds.steps import Steps
+from rules.kinds.steps import Step, Steps
 from rules.kinds.timeline import STOP, Measure, parse_zone
 
 
@@ -53,8 +53,9 @@ class Teller:
             said.steps = self._warned(episode, limit)
         coming = 0
         if not said.closed:
-            coming = self._step(account, case, episode, said, context)  # 2
-            if end is not None and said.steps:  # 3
+            coming = self._step(account, case, episode, said, context, cause)  # 2
+            owed = not said.fired and _breached(episode)
+            if end is not None and said.steps and not owed:  # 3
                 said.closed = True
                 if not self.quiet:
                     self._close(account, case, episode, end, context)
@@ -97,6 +98,7 @@ class Teller:
         episode: Episode,
         said: Published,
         context: Context,
+        cause: Mark | None,
     ) -> int:
         end = episode.end
         for step in self.steps.of(episode.goal):
@@ -112,7 +114,7 @@ class Teller:
                 continue
             said.steps.append(step.number)
             said.fired = said.fired or step.is_due
-            self.send(context, account, case, episode, step.state, step.name, at, owner=step.owner)
+            self.send(context, account, case, episode, step.state, step.name, at, cause, step=step)
         return 0
 
     def _close(
@@ -130,24 +132,27 @@ class Teller:
         case: EpisodeCase,
         episode: Episode,
         state: State,
-        step: str,
+        name: str,
         at: int,
         cause: Mark | None = None,
-        owner: str | None = None,
+        step: Step | None = None,
     ) -> None:
-        """One state of the episode's alert."""
+        """One state of the episode's alert. step: when it is one of the plan's.
+
+        A step is proved by the start alone, the other states by the mark that caused them, too.
+        """
         self.herald.send(
             context,
             account.id,
             case.key,
             state,
-            step,
+            name,
             at,
             episode=[episode.start],
-            evidence=[cause] if cause else [],
+            evidence=[cause] if cause and not step else [],
             cause=cause,
             due=episode.due,
-            owner=owner,
+            owner=step.owner if step else None,
             zone=self._zone(episode.start),
         )
 
@@ -155,3 +160,8 @@ class Teller:
         if self.measure.calendar is not None:
             return self.measure.calendar.tz
         return self.measure.zone or parse_zone(start.zone)
+
+
+def _breached(episode: Episode) -> bool:
+    end = episode.end
+    return end is not None and episode.due is not None and episode.due <= end.at

@@ -147,3 +147,11 @@ def test_a_repeat_is_dropped() -> None:
     s.event("0h", "contract.revised", id="same").tick("9h")
     assert s.told == []
     assert s.partition.stats["repeated"] == 1
+
+
+def test_a_breach_is_told_even_when_its_answer_comes_before_the_clock() -> None:
+    s = Story(rule_set({**SLA, "warn_at": [0.5]}), lateness="10s")
+    s.event("0h", "contract.revised").event("61m", "other.thing").event("120m", "legal.replied")
+    assert [state for state, _, _ in s.told] == ["pending"]
+    s.event("3h", "other.thing")
+    assert [state for state, _, _ in s.told] == ["pending", "firing", "resolved"]
