@@ -68,7 +68,7 @@ class EmbeddedKafka:
 
     @property
     def pid(self) -> int | None:
-        """The pid of the running Kafka, for `os.kill`; None when it does not run."""
+        """The pid of the running Kafka (to pause it, say); None when it does not run."""
         running = self._running()
         return running.pid if running else None
 
@@ -82,15 +82,16 @@ class EmbeddedKafka:
         with self.home.locked():
             if running := self._running():
                 self._adopt_port(running)
-                self._wait_until_it_answers(running.pid)
-                return Started.ALREADY_RUNNING
+                if self._wait_until_it_answers(running.pid):
+                    return Started.ALREADY_RUNNING
             crashed = self.home.pid_file.exists()
             self.port = self.port or free_port()
             check_free(self.port)
             self._child = launch(self.home, self.port, self._cache, self._extra)
             self.home.write_pid(self._child.pid, self.port)
             try:
-                self._wait_until_it_answers(self._child.pid)
+                if not self._wait_until_it_answers(self._child.pid):
+                    raise Unavailable(f"Kafka ended at once{self.home.log_tail()}")
             except BaseException:  # Ctrl-C too: no Kafka stays behind that nobody waits for
                 self._stop()
                 raise
@@ -100,6 +101,12 @@ class EmbeddedKafka:
         """End exactly the Kafka of this folder: SIGTERM, at most 20 s, then SIGKILL."""
         with self.home.locked():
             return self._stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; returns when it has ended."""
+        if kafka := self._running():
+            kafka.kill()
+            self._wait_until_it_ends(kafka)
 
     def _stop(self) -> Stopped:
         kafka = self._running()
@@ -120,17 +127,19 @@ class EmbeddedKafka:
             self._child.poll()  # reap a child that died
         return self.home.running()
 
-    def _wait_until_it_answers(self, pid: int) -> None:
+    def _wait_until_it_answers(self, pid: int) -> bool:
+        """False when it ends before it answers."""
         give_up = time.monotonic() + START_TIMEOUT_S
         while not answers(self.port):
             if self._running() is None:
-                raise Unavailable(f"Kafka (pid {pid}) ended at once{self.home.log_tail()}")
+                return False
             if time.monotonic() > give_up:
                 raise Unavailable(
                     f"Kafka (pid {pid}) does not answer on {self.bootstrap} after"
                     f" {START_TIMEOUT_S} s{self.home.log_tail()}"
                 )
             time.sleep(POLL_S)
+        return True
 
     def _wait_until_it_ends(self, kafka: psutil.Process) -> bool:
         ours = self._child if self._child and self._child.pid == kafka.pid else kafka

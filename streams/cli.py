@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
-from streams.commands import settings
+from streams.commands import broker, settings, topics
 from streams.console import Exit, err
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("settings")(settings.show)
+app.add_typer(broker.app, name="broker")
+app.add_typer(topics.app, name="topics")
 
 
 @app.callback()

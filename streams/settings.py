@@ -47,6 +47,24 @@ class Settings(BaseSettings):
         4, ge=1, le=1024, description="of every partitioned topic; fixed once topics exist"
     )
     replication: int = Field(1, ge=1, le=9, description="of every topic; 3 in production")
+    raw_retention_d: float = Field(
+        30, gt=0, description="d; raw records are kept: what an outage of the worker may last"
+    )
+    interactions_retention_d: float = Field(
+        400, gt=0, description="d; above the longest window plus the horizon of backtests"
+    )
+    alerts_retention_d: float = Field(
+        90, gt=0, description="d; for services that subscribe late or read again"
+    )
+    dead_letters_retention_d: float = Field(
+        14, gt=0, description="d; to mend and replay; they hold original bytes, so not longer"
+    )
+    message_bytes_max: int = Field(
+        8_000_000,
+        ge=10_000,
+        description="bytes; every topic takes batches up to this, so that a rejected record that"
+        " is far over PATHLINE_RECORD_BYTES_MAX still fits the dead letters whole",
+    )
     rules: Path = Field(PACKAGE / "rules" / "library", description="folder of rule files")
     calendars: Path = Field(PACKAGE / "rules" / "calendars", description="folder of calendars")
     state_dir: Path = Field(

@@ -37,6 +37,8 @@ def server_properties(
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",  # one worker need not wait for others
         "group.min.session.timeout.ms": "1000",  # tests kill workers and do not wait 6 s
+        "broker.session.timeout.ms": "3000",  # after kill -9 the next start waits for it
+        "broker.heartbeat.interval.ms": "500",
         "num.network.threads": "2",
         "num.io.threads": "4",
     } | dict(extra)
