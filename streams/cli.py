@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
-from streams.commands import broker, rules, settings, topics
+from streams.commands import broker, settings, topics
 from streams.console import Exit, err
 
 app = typer.Typer(
@@ -20,7 +20,6 @@ app = typer.Typer(
 )
 app.command("settings")(settings.show)
 app.add_typer(broker.app, name="broker")
-app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")
 
 
