@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import BadSetting
 
+SERVERS = r"[^\s,]+:\d+(\s*,\s*[^\s,]+:\d+)*"
+KUBERNETES = r"PATHLINE_(SERVICE_|PORT$|PORT_)"  # it sets these beside a service named pathline
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -107,7 +113,9 @@ class Settings(BaseSettings):
     record_bytes_max: int = Field(
         1_000_000, ge=1_000, description="bytes; a larger raw record goes to the dead letters"
     )
-    sequence_length_max: int = Field(32, ge=1, le=255, description="events kept in an account's sequence")
+    sequence_length_max: int = Field(
+        32, ge=1, le=255, description="events kept in an account's sequence"
+    )
     remembered_ids_max: int = Field(
         24, ge=1, description="ids per account; a repeat among them is dropped"
     )
@@ -115,13 +123,60 @@ class Settings(BaseSettings):
     metrics_port: int = Field(9108, ge=0, le=65535, description="0: a free port")
     log_format: Literal["text", "json"] = Field("text", description="lines of the worker's log")
 
+    @field_validator("broker")
+    @classmethod
+    def name_servers(cls, broker: str) -> str:
+        """Each with its port."""
+        if not re.fullmatch(SERVERS, broker):
+            raise ValueError(f"expected host:port,host:port…, found {broker!r}")
+        return broker
 
-def load_settings() -> Settings:
-    """Raises BadSetting with every fault at once."""
+    @model_validator(mode="after")
+    def fit_together(self) -> Settings:
+        """Settings that are right each, but not together; all at once."""
+        faults = []
+        if self.security.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            faults.append(
+                f"PATHLINE_SECURITY={self.security} needs PATHLINE_SASL_USERNAME and"
+                " PATHLINE_SASL_PASSWORD"
+            )
+        if self.message_bytes_max < 2 * self.record_bytes_max:
+            faults.append(
+                "PATHLINE_MESSAGE_BYTES_MAX must be at least twice PATHLINE_RECORD_BYTES_MAX, so"
+                " that a rejected record fits the dead letters"
+            )
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment. Raises BadSetting with every fault at once."""
+    faults = list(_unknown(environ))
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        lines = [
-            f"PATHLINE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        ]
-        raise BadSetting("\n".join(lines)) from None
+        faults += [_describe(e["loc"], e["msg"]) for e in error.errors()]
+    if faults:
+        raise BadSetting("\n".join(faults))
+    return settings
+
+
+def _describe(loc: tuple[int | str, ...], message: str) -> str:
+    """The fault with its variable; those of several settings name theirs themselves."""
+    message = message.removeprefix("Value error, ")
+    if not loc:
+        return message
+    return f"PATHLINE_{'_'.join(map(str, loc)).upper()}: {message}"
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """A misspelt variable would else be a default that nobody asked for."""
+    known = [f"PATHLINE_{name.upper()}" for name in Settings.model_fields]
+    for variable in sorted(environ):
+        ours = variable.startswith("PATHLINE_") and variable not in known
+        if ours and not re.match(KUBERNETES, variable):
+            hint = get_close_matches(variable, known, n=1)
+            yield f"{variable}: there is no such setting" + (
+                f"; did you mean {hint[0]}?" if hint else "; `pathline settings` lists all"
+            )
