@@ -14,9 +14,9 @@ class Limits(msgspec.Struct, frozen=True):
     """Bounds of an account's state; beyond each the oldest gives way, and it is counted."""
 
     sequence_length: int = 32
-    remembered_ids: int = 24
+    remembered_ids: int = 16
     instances: int = 256
-    episodes: int = 64
+    episodes: int = 16
     marks: int = 32
     runs: int = 64
 

@@ -124,35 +124,52 @@ class YearForm(_Form):
         return self
 
 
+def _week(week: dict[str, DayHours]) -> dict[str, DayHours]:
+    days = Counter(day for name in week for day in parse_weekdays(name))
+    twice = [WEEKDAYS[day] for day, times in days.items() if times > 1]
+    if twice:
+        raise ValueError(f"names {', '.join(twice)} twice")
+    if not any(week.values()):
+        raise ValueError("has no hours at all")
+    return week
+
+
+def _years(years: dict[int, YearForm]) -> dict[int, YearForm]:
+    for year, form in years.items():
+        if not 1970 <= year <= 9998:
+            raise ValueError(f"year {year}: counted are the years 1970 to 9998")
+        strays = [day for day in (*form.holidays, *form.workdays) if day.year != year]
+        if strays:
+            raise ValueError(f"{strays[0]} is not in {year}")
+    return years
+
+
+def _weekdays(text: str) -> str:
+    parse_weekdays(text)
+    return text
+
+
+Weekdays = Annotated[str, AfterValidator(_weekdays)]
+
+
 class CalendarForm(_Form):
     """A calendar file."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="the file's name")
     version: str = Field(description='yours to choose; quote it, such as "2026.1"')
     tz: Annotated[str, AfterValidator(_zone)] = Field(description="IANA time zone of the hours")
-    week: dict[str, DayHours] = Field(
+    week: Annotated[dict[Weekdays, DayHours], AfterValidator(_week)] = Field(
         description="hours by weekday or range of weekdays: `mon-fri`, `sat`"
     )
-    years: dict[int, YearForm] = Field(
+    years: Annotated[dict[int, YearForm], AfterValidator(_years)] = Field(
         min_length=1, description="every year that may be counted in, exceptions or not"
     )
 
     @model_validator(mode="after")
-    def _sound(self) -> CalendarForm:
-        days = Counter(day for name in self.week for day in parse_weekdays(name))
-        twice = [WEEKDAYS[day] for day, times in days.items() if times > 1]
-        if twice:
-            raise ValueError(f"`week` names {', '.join(twice)} twice")
-        if not any(self.week.values()):
-            raise ValueError("`week` has no hours at all")
-        for year, form in self.years.items():
-            if not 1970 <= year <= 9998:
-                raise ValueError(f"year {year}: counted are the years 1970 to 9998")
-            strays = [day for day in (*form.holidays, *form.workdays) if day.year != year]
-            if strays:
-                raise ValueError(f"{strays[0]} is not in {year}")
-            if not isinstance(form.workdays, dict) and form.workdays and not self.by_weekday()[0]:
-                raise ValueError("Monday has no hours: give each of `workdays` its own")
+    def _monday(self) -> CalendarForm:
+        lists = [form for form in self.years.values() if not isinstance(form.workdays, dict)]
+        if any(form.workdays for form in lists) and not self.by_weekday()[0]:
+            raise ValueError("Monday has no hours: give each of `workdays` its own")
         return self
 
     def by_weekday(self) -> list[tuple[Hours, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from models.alert import Alert, Evidence, RuleRef, State
@@ -14,6 +14,7 @@ from rules.grammar import RuleForm
 from rules.template import Template
 
 TOPIC_OF_KIND = {"sequence": "signals", "absence": "journey-breaks", "sla": "sla-breaches"}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHADOW_TOPIC = "shadow-alerts"
 
 
@@ -104,4 +105,4 @@ class Herald:
 
 
 def _time(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+    return EPOCH + timedelta(milliseconds=ms)

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         32, ge=1, le=255, description="events kept in an account's sequence"
     )
     remembered_ids_max: int = Field(
-        24, ge=1, description="ids per account; a repeat among them is dropped"
+        16, ge=1, description="ids per account; a repeat among them is dropped"
     )
     metrics_host: str = Field("127.0.0.1", description="where /metrics, /healthz, /readyz listen")
     metrics_port: int = Field(9108, ge=0, le=65535, description="0: a free port")

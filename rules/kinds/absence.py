@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from models.calendar import Calendar
-
 from rules.grammar import AbsenceRule
 from rules.kinds.episodes import EpisodeRule, Plan
 from rules.kinds.steps import Steps

@@ -27,7 +27,7 @@ from rules.kinds.telling import Teller
 from rules.kinds.timeline import Measure, Reading, copy
 
 NO_KEY: dict[str, Any] = {}
-FOLD_AT = 8  # marks; fewer wait for the sweep
+FOLD_AT = 16  # marks; fewer wait until all of them are settled
 _at = attrgetter("at")
 
 
@@ -70,11 +70,13 @@ class EpisodeRule:
                 return
             key, name = found, canonical(found)
         case = self._case(account, name, key, context)
-        at = max(event.at, context.clock - self.accept)
+        horizon = context.clock - self.accept
+        if case.marks and case.marks[-1].at <= horizon:
+            self._rest(case, context)
+        at = event.at if event.at > horizon else horizon
         zone = self._zone(account, event) if self.zoned else None
         marks = [reader.mark(event, role, at, zone) for role in roles]
-        in_order = not case.marks or case.marks[-1].at <= at
-        if in_order:
+        if not case.marks or case.marks[-1].at <= at:
             tip = self._tip(case, context)
             case.marks += marks
             if tip or reader.starts(roles):
@@ -87,7 +89,7 @@ class EpisodeRule:
             if case.published:
                 self.teller.vanish(account, case, tip, context, marks[-1])
             self._decide(account, name, case, tip, context, marks[-1])
-        if len(case.marks) > FOLD_AT:
+        if len(case.marks) >= FOLD_AT:
             self._fold(case, context)
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
@@ -101,10 +103,8 @@ class EpisodeRule:
         horizon = context.clock - self.accept
         for name, case in list(cases.items()):
             assert isinstance(case, EpisodeCase)
-            if case.marks and case.marks[0].at <= horizon:
-                self._fold(case, context)
-            elif case.base:
-                self._settle(case)
+            if not case.marks or case.marks[-1].at <= horizon:
+                self._rest(case, context)
             if not case.base and not case.marks:
                 del cases[name]
 
@@ -172,6 +172,15 @@ class EpisodeRule:
             context.schedule(due, account.id, self.id, name)
         case.due = due
 
+    def _rest(self, case: EpisodeCase, context: Context) -> None:
+        """No later mark can precede any of these: the last reading is the base, marks are spent."""
+        tip = self._tip(case, context)
+        case.base = [copy(episode) for episode in tip]
+        case.marks.clear()
+        if case.published:
+            live = {episode.start.offset for episode in tip}
+            case.published = {at: said for at, said in case.published.items() if at in live}
+
     def _fold(self, case: EpisodeCase, context: Context) -> None:
         """Marks that no later one can precede become part of the base; settled episodes go."""
         marks = case.marks
@@ -183,9 +192,6 @@ class EpisodeRule:
         if place:
             self._lay(case.base, marks[:place], context)
             del marks[:place]
-        self._settle(case)
-
-    def _settle(self, case: EpisodeCase) -> None:
         for episode in case.base[:]:
             if episode.end is not None and _settled(case, episode):
                 case.published.pop(episode.start.offset, None)

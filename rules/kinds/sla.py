@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.calendar import Calendar
-
 from rules.grammar import SlaRule
 from rules.kinds.episodes import EpisodeRule, Plan
 from rules.kinds.steps import Steps
