@@ -1,0 +1,65 @@
+# The only door: people, CI and hooks all come through here. `make help` lists what there is.
+
+PYTHON ?= python3
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint types imports unit e2e bench lock fmt clean
+
+help: ## list these targets
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+venv: $(READY) ## make .venv from the lock, by PYTHON (3.11 or newer)
+
+$(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is older than Python 3.11 or missing; name another: make PYTHON=python3.12 …" >&2; \
+	  exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv ## start a Kafka, feed a real log and simulated accounts, show alerts (DEMO_ARGS=--once)
+	$(BIN)/pathline demo $(DEMO_ARGS)
+
+test: lint types imports ## everything that CI checks: lint, types, imports, all tests
+	$(BIN)/python -m pytest -q
+
+lint: venv ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv ## mypy --strict
+	$(BIN)/mypy
+
+imports: venv ## import-linter: one arrow, a pure core
+	$(BIN)/lint-imports
+
+unit: venv ## the tests that need no Kafka
+	$(BIN)/python -m pytest -q -m "not e2e"
+
+e2e: venv ## the tests on the real Kafka
+	$(BIN)/python -m pytest -q -m e2e
+
+bench: venv ## speed against a plain Faust agent; writes build/bench.json
+	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+lock: venv ## write requirements/*.lock and the lock of Kafka's jars anew (needs the network)
+	@mkdir -p build
+	$(BIN)/uv pip compile -q $(COMPILE) pyproject.toml -o requirements/run.lock
+	$(BIN)/uv pip compile -q $(COMPILE) --group dev pyproject.toml -o requirements/dev.lock
+	$(BIN)/python -m streams.kafka.jars > build/kafka.lock
+	mv build/kafka.lock streams/data/kafka.lock
+COMPILE := --generate-hashes --universal --python-version 3.11 --no-header
+
+fmt: venv ## format and mend what ruff can
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format .
+
+clean: ## remove what make made; keeps .pathline (the embedded Kafka's data)
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
