@@ -77,8 +77,8 @@ def parse(content: bytes) -> RuleBook:
         record = json.loads(content)
         if record["v"] != CONTENT_VERSION:
             raise ValueError(f"version {record['v']!r}; this Pathline reads {CONTENT_VERSION}")
-        rules = [Document(f"rules[{i}]", raw) for i, raw in enumerate(record["rules"])]
-        calendars = [Document(f"calendars[{i}]", raw) for i, raw in enumerate(record["calendars"])]
+        rules = [Document(f"rule {raw['id']}", dict(raw)) for raw in record["rules"]]
+        calendars = [Document(f"calendar {raw['id']}", dict(raw)) for raw in record["calendars"]]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         message = f"not the content of a rule set: {type(error).__name__}: {error}"
         raise BadRule([Fault("content", 1, 1, message)]) from None
@@ -115,22 +115,17 @@ def _book(
     content: bytes | None = None,
 ) -> RuleBook:
     """content: what it was read from; without, the canonical form is written."""
-    built = {}
-    for name, document in _named(calendars, faults).items():
-        try:
-            built[name] = Calendar(CalendarForm.model_validate(document.value))
-        except ValidationError as error:
-            faults += form_faults(error, document, CalendarForm)
+    documents, sheets = _named(rules, faults), _named(calendars, faults)
     known = {_id(document) or Path(document.file).stem for document in calendars}
-    documents = _named(rules, faults)
-    forms = [_rule(document, known, faults) for _, document in sorted(documents.items())]
+    built = [_calendar(document, faults) for document in calendars]
+    forms = [_rule(document, known, faults) for document in rules]
     if faults:
         raise BadRule(faults)
     if content is None:
-        content = _canonical(documents, _named(calendars, faults))
+        content = _canonical(documents, sheets)
     return RuleBook(
-        rules=tuple(forms),
-        calendars=built,
+        rules=tuple(sorted(forms, key=lambda form: str(form.id))),
+        calendars={calendar.id: calendar for calendar in built if calendar},
         content=content,
         digest=sha256(content).hexdigest(),
         documents=documents,
@@ -138,20 +133,31 @@ def _book(
 
 
 def _named(documents: Iterable[Document], faults: list[Fault]) -> dict[str, Document]:
-    """By id, each once; what has no value is left out: its fault is known."""
+    """By id; one that could not be read is left out, its fault is known."""
     named: dict[str, Document] = {}
     for document in documents:
         if document.value is None:
             continue
-        name = _id(document) or document.file
-        if name in named:
-            faults.append(document.fault(("id",), f"{named[name].file} has the same id"))
-        named.setdefault(name, document)
+        first = named.setdefault(_id(document) or document.file, document)
+        if first is not document:
+            faults.append(document.fault(("id",), f"{first.file} has the same id"))
     return named
+
+
+def _calendar(document: Document, faults: list[Fault]) -> Calendar | None:
+    if document.value is None:
+        return None
+    try:
+        return Calendar(CalendarForm.model_validate(document.value))
+    except ValidationError as error:
+        faults += form_faults(error, document, CalendarForm)
+        return None
 
 
 def _rule(document: Document, calendars: Collection[str], faults: list[Fault]) -> Any:
     """The form of a rule; None, and its faults told, when it has none."""
+    if document.value is None:
+        return None
     faults += text_faults(document, calendars)
     value = document.value
     if not isinstance(value, dict) or "kind" not in value:

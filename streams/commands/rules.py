@@ -46,11 +46,13 @@ def list_rules(rules: Folder = None, calendars: Calendars = None, json: Json = F
         for form in book.rules:
             print_json({**_row(book, form.id), "digest": book.digest})
         return
-    names = ("version", "kind", "status", "owner", "title")
-    table = Table(Column("rule", no_wrap=True), *names, box=SIMPLE_HEAD)
+    columns = [
+        Column(name, no_wrap=name != "title") for name in ("rule", "kind", "status", "title")
+    ]
+    table = Table(*columns, box=SIMPLE_HEAD)
     for form in book.rules:
         row = _row(book, form.id)
-        table.add_row(*(escape(row[name] or "") for name in ("rule", *names)))
+        table.add_row(*(escape(row[str(column.header)] or "") for column in columns))
     out.print(table)
     out.print(f"{len(book.rules)} rules, {len(book.calendars)} calendars, digest {book.digest}")
 
