@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
-from streams.commands import broker, settings, topics
+from streams.commands import broker, send, settings, simulate, tail, topics
 from streams.console import Exit, err
 
 app = typer.Typer(
@@ -21,6 +21,9 @@ app = typer.Typer(
 app.command("settings")(settings.show)
 app.add_typer(broker.app, name="broker")
 app.add_typer(topics.app, name="topics")
+app.command("simulate")(simulate.command)
+app.command("send")(send.send)
+app.command("tail")(tail.tail)
 
 
 @app.callback()
