@@ -63,19 +63,37 @@ def faust_options(settings: Settings) -> dict[str, Any]:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client that has reached the broker. Raises Unavailable when none answers."""
+    """An admin client that has reached the broker. Raises Unavailable when none lets us in."""
     admin = AIOKafkaAdminClient(**client_options(settings))
+    causes = _Causes()
+    logger = logging.getLogger("aiokafka")
+    logger.addHandler(causes)
     try:
-        try:
-            await admin.start()
-        except (KafkaError, OSError) as error:
-            raise Unavailable(
-                f"no Kafka answers at {settings.broker} ({settings.security}): {error}."
-                " Start the embedded one with `pathline broker start`, or set PATHLINE_BROKER."
-            ) from None
+        await admin.start()
+    except (KafkaError, OSError) as error:
+        await admin.close()
+        raise Unavailable(
+            f"no Kafka lets us in at {settings.broker} ({settings.security}):"
+            f" {'; '.join(causes.told) or error}."
+            " Start the embedded one with `pathline broker start`, or set PATHLINE_BROKER."
+        ) from None
+    finally:
+        logger.removeHandler(causes)
+    try:
         yield admin
     finally:
         await admin.close()
+
+
+class _Causes(logging.Handler):
+    """aiokafka logs why it could not connect (a certificate, a password) and raises without it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
 
 
 def servers(settings: Settings) -> list[str]:

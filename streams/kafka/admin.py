@@ -34,10 +34,9 @@ async def create_topics(settings: Settings) -> list[str]:
     async with connect(settings) as admin:
         present = await load_topics(admin, topics)
         missing = [topic for topic in topics if topic.name not in present]
-        if missing:
-            await _create(admin, missing)
-            await _wait_for_leaders(admin, missing)
-    return [topic.name for topic in missing]
+        created = await _create(admin, missing) if missing else []
+        await _wait_for_leaders(admin, {topic.name for topic in missing})
+    return created
 
 
 async def load_topics(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> dict[str, FoundTopic]:
@@ -61,14 +60,18 @@ async def load_topics(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> di
     return found
 
 
-async def _create(admin: AIOKafkaAdminClient, missing: list[Topic]) -> None:
+async def _create(admin: AIOKafkaAdminClient, missing: list[Topic]) -> list[str]:
     new = [
         NewTopic(t.name, t.partitions, t.replication, topic_configs=dict(t.config)) for t in missing
     ]
     response = await admin.create_topics(new)
+    created = []
     for error in response.to_object()["topic_errors"]:
-        if error["error_code"] != TopicAlreadyExistsError.errno:  # someone else was quicker
-            _check_code(error["error_code"], f"{error['topic']}: {error['error_message']}")
+        if error["error_code"] == TopicAlreadyExistsError.errno:  # someone else was quicker
+            continue
+        _check_code(error["error_code"], f"{error['topic']}: {error['error_message']}")
+        created.append(error["topic"])
+    return created
 
 
 def _check_code(code: int, message: str | None) -> None:
@@ -76,8 +79,8 @@ def _check_code(code: int, message: str | None) -> None:
         raise BadSetting(f"Kafka refuses ({for_code(code).__name__}): {message}")
 
 
-async def _wait_for_leaders(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
-    names = {topic.name for topic in topics}
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    led: set[str] = set()
     for _ in range(round(APPEAR_TIMEOUT_S / POLL_S)):
         led = {
             t["topic"]

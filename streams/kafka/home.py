@@ -32,13 +32,15 @@ class KafkaHome:
         """One start or stop at a time; a second one waits here for the first."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield
-        except PermissionError as error:
+            lock = (self.folder / "lock").open("w")
+        except OSError as error:
             raise BadSetting(
-                f"{error.filename} cannot be written; set PATHLINE_STATE_DIR to a folder that can"
+                f"{self.folder} cannot be written ({error.strerror}); set PATHLINE_STATE_DIR to a"
+                " folder that can"
             ) from None
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def running(self) -> psutil.Process | None:
         """The Kafka of the pid file, if that pid lives and really is the Kafka of this folder."""

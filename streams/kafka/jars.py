@@ -29,7 +29,7 @@ ROOTS = (
 HEADER = "# Jars of the embedded Kafka: Maven coordinate, sha256. Written by `make lock`.\n"
 DOWNLOADS = 6  # at once
 TRIES = 3
-TIMEOUT_S = 60
+TIMEOUT_S = 20
 PAUSE_S = 2.0
 
 Fetch = Callable[[str, Path], Path]
@@ -89,9 +89,7 @@ def load_jars(cache: Path, lock: Path = LOCK, fetch: Fetch | None = None) -> lis
             " set PATHLINE_CACHE_DIR to a folder that can be written"
         ) from None
     lacking = [jar for jar in jars if not (cache / jar.file).exists()]
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
-        for done in [pool.submit(_fetch_into, cache, jar, fetch or fetch_maven) for jar in lacking]:
-            done.result()
+    _fetch_all(cache, lacking, fetch or fetch_maven)
     for jar in jars:
         check_sum(jar, cache / jar.file)
     return [cache / jar.file for jar in jars]
@@ -108,24 +106,38 @@ def check_sum(jar: Jar, path: Path) -> None:
         )
 
 
-def fetch_maven(coordinate: str, folder: Path) -> Path:
-    """Fetch a jar from Maven Central into `folder`; a few bounded tries. Raises Unavailable."""
+def fetch_maven(
+    coordinate: str, folder: Path, repository: str | None = None, pause_s: float = PAUSE_S
+) -> Path:
+    """Fetch a jar from Maven Central (or `repository`) into `folder`. Raises Unavailable."""
     from jgo.maven import MavenContext  # here: a running broker must not pay for its import
 
+    remote = {"repository": repository} if repository else None
     fault: Exception | None = None
     for attempt in range(TRIES):
         try:
-            maven = MavenContext(repo_cache=folder / str(attempt), timeout=TIMEOUT_S)
+            here = folder / str(attempt)  # what a broken try left is not taken for a jar
+            maven = MavenContext(repo_cache=here, remote_repos=remote, timeout=TIMEOUT_S)
             return maven.create_dependency(coordinate).artifact.resolve()
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
             fault = error
             if attempt + 1 < TRIES:
-                time.sleep(PAUSE_S)
+                time.sleep(pause_s)
     raise Unavailable(
         f"{coordinate} could not be fetched from Maven Central in {TRIES} tries: {fault}."
         " The first start of the embedded Kafka needs the network (a proxy: HTTPS_PROXY);"
         " later starts do not. Or set PATHLINE_BROKER to a Kafka of yours."
     )
+
+
+def _fetch_all(cache: Path, jars: list[Jar], fetch: Fetch) -> None:
+    """The first jar that cannot be had ends it: without network the others fail as slowly."""
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        try:
+            for done in [pool.submit(_fetch_into, cache, jar, fetch) for jar in jars]:
+                done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _fetch_into(cache: Path, jar: Jar, fetch: Fetch) -> None:
