@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
-from streams.commands import broker, send, settings, simulate, tail, topics
+from streams.commands import broker, dead_letters, send, settings, simulate, tail, topics
 from streams.console import Exit, err
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(topics.app, name="topics")
 app.command("simulate")(simulate.command)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 @app.callback()
