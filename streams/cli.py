@@ -7,7 +7,7 @@ import sys
 import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
-from streams.commands import broker, dead_letters, send, settings, simulate, tail, topics
+from streams.commands import broker, dead_letters, rules, send, settings, simulate, tail, topics
 from streams.console import Exit, err
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("settings")(settings.show)
 app.add_typer(broker.app, name="broker")
+app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")
 app.command("simulate")(simulate.command)
 app.command("send")(send.send)

@@ -19,6 +19,7 @@ from rules.form_faults import did_you_mean
 from rules.junit import junit
 from rules.lint import lint
 from rules.loader import RuleBook, load
+from rules.reference import reference
 from streams.console import Exit, Json, out, print_json
 from streams.settings import load_settings
 
@@ -128,6 +129,12 @@ def say(
     for label, text in describe(book, rule):
         table.add_row(f"[bold]{label}[/bold]", escape(text))
     out.print(table)
+
+
+@app.command("reference")
+def print_reference() -> None:
+    """Print the reference of the rule language as Markdown, as docs/rules.md holds it."""
+    typer.echo(reference(), nl=False)
 
 
 def _load(rules: Path | None, calendars: Path | None) -> RuleBook:
