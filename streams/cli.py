@@ -7,7 +7,17 @@ import sys
 import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
-from streams.commands import broker, dead_letters, rules, send, settings, simulate, tail, topics
+from streams.commands import (
+    broker,
+    dead_letters,
+    doctor,
+    rules,
+    send,
+    settings,
+    simulate,
+    tail,
+    topics,
+)
 from streams.console import Exit, err
 
 app = typer.Typer(
@@ -26,6 +36,7 @@ app.command("simulate")(simulate.command)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command("doctor")(doctor.doctor)
 
 
 @app.callback()
