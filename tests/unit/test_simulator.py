@@ -8,13 +8,25 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.event import CloudEvent
+from models.alert import State
+from models.event import CloudEvent, Event, place, to_ms
+from rules.loader import load
+from rules.partition import Partition
+from rules.ruleset import compile_rules
 from streams.plots import PLOTS
+from streams.settings import Settings
 from streams.simulator import cast, simulate
 
 START, DAYS = date(2026, 3, 2), 28
 ACCOUNTS = 3 * len(PLOTS)  # each plot in each time zone
 SEEDS = range(5)
+RULES = {
+    "competitor-then-paper": {"buying.compare-then-security-paper"},
+    "silent-trial": {"trial.silent-to-day-11"},
+    "contract-unanswered": {"contract.legal-reply-2bh", "contract.legal-reply-2h"},
+    "second-inquiry": {"quote.second-legal-inquiry"},
+    "slow-service": {"service.first-reply-4h"},
+}
 
 
 def life(seed: int, account: str) -> list[CloudEvent]:
@@ -110,3 +122,23 @@ def test_times_carry_the_offset_of_the_account() -> None:
     noon = datetime(2026, 3, 20, 12, tzinfo=ZoneInfo("America/New_York"))
     offsets = {e.time.utcoffset() for e in life(7, "account-0002") if e.time > noon}
     assert offsets == {timedelta(hours=-4)}, "summer time began on 8 March"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_rules_of_the_demo_find_what_is_planted_and_nothing_else(seed: int) -> None:
+    settings = Settings()
+    rules = compile_rules(load(settings.rules, settings.calendars))
+    partition = Partition(rules, topic="interactions", partition=0, lateness_ms=10_000)
+    outputs = []
+    for offset, event in enumerate(simulate(seed, ACCOUNTS, START, DAYS)):
+        placed = Event(**{name: getattr(event, name) for name in event.__struct_fields__})
+        outputs += partition.advance(place(placed, offset))
+    outputs += partition.tick(to_ms(datetime(2026, 4, 30, tzinfo=ZoneInfo("UTC"))))
+    fired = [(o.alert.account, o.alert.rule.id) for o in outputs if o.alert.state is State.FIRING]
+    planted = {
+        (account, rule)
+        for account, plot in cast(ACCOUNTS).items()
+        if plot.signal is not None and plot.fires
+        for rule in RULES[plot.signal]
+    }
+    assert set(fired) == planted
