@@ -55,7 +55,8 @@ def list_rules(rules: Folder = None, calendars: Calendars = None, json: Json = F
         row = _row(book, form.id)
         table.add_row(*(escape(row[str(column.header)] or "") for column in columns))
     out.print(table)
-    out.print(f"{len(book.rules)} rules, {len(book.calendars)} calendars, digest {book.digest}")
+    counts = (_count(len(book.rules), "rule"), _count(len(book.calendars), "calendar"))
+    out.print(f"{', '.join(counts)}, digest {book.digest}")
 
 
 @app.command("test")
@@ -86,7 +87,8 @@ def run_tests(
             out.print(str(outcome), markup=False, highlight=False)
         tested = {outcome.rule for outcome in outcomes}
         resting = [f.id for f in book.rules if f.id not in tested and (not ids or f.id in ids)]
-        out.print(f"{len(tested)} rules, {len(outcomes)} tests, {len(failed)} failed")
+        counts = (_count(len(tested), "rule"), _count(len(outcomes), "test"))
+        out.print(f"{', '.join(counts)}, {len(failed)} failed")
         if resting:
             out.print(f"not run, draft or deprecated: {', '.join(resting)}")
     raise typer.Exit(Exit.FINDINGS if failed else Exit.FINE)
@@ -107,8 +109,8 @@ def run_lint(rules: Folder = None, calendars: Calendars = None, json: Json = Fal
             out.print(str(finding), markup=False, highlight=False)
     findings = sum(finding.level == "finding" for finding in found)
     if not json:
-        notices = len(found) - findings
-        out.print(f"{len(book.rules)} rules, {findings} findings, {notices} notices")
+        counts = (_count(findings, "finding"), _count(len(found) - findings, "notice"))
+        out.print(", ".join([_count(len(book.rules), "rule"), *counts]))
     raise typer.Exit(Exit.FINDINGS if findings else Exit.FINE)
 
 
@@ -152,6 +154,10 @@ def _known(book: RuleBook, ids: list[str] | None) -> None:
     for id in ids or ():
         if id not in book.documents:
             raise BadSetting(f"no rule {id!r}; {did_you_mean(id, book.documents)}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _row(book: RuleBook, id: str) -> dict[str, str | None]:
