@@ -53,6 +53,7 @@ lock: venv ## write requirements/*.lock and the lock of Kafka's jars anew (needs
 	@mkdir -p build
 	$(BIN)/uv pip compile -q $(COMPILE) pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q $(COMPILE) --group dev pyproject.toml -o requirements/dev.lock
+	$(BIN)/uv pip compile -q $(COMPILE) --group build -o requirements/build.lock
 	$(BIN)/python -m streams.kafka.jars > build/kafka.lock
 	mv build/kafka.lock streams/data/kafka.lock
 COMPILE := --generate-hashes --universal --python-version 3.11 --no-header
