@@ -51,16 +51,17 @@ class Document:
         node = self.keys.get(path, self.nodes[path]) if key else self.nodes[path]
         line, column = node.line, node.column
         if position >= 0:
-            offset = self._inside(node, self._value(path), position)
+            offset = self._inside(node, str(self.written(path)), position)
             line = self.text.count("\n", 0, offset) + 1
             column = offset - self.text.rfind("\n", 0, offset)
         return Fault(self.file, line, column, message)
 
-    def _value(self, path: Path) -> str:
+    def written(self, path: Path) -> Any:
+        """The value at a path, as the file has it."""
         value = self.value
         for step in path:
             value = value[step]
-        return str(value)
+        return value
 
     def _inside(self, node: Node, value: str, position: int) -> int:
         """Offset in the text of a character of a scalar's value.

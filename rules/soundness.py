@@ -19,6 +19,9 @@ from rules.positions import Document, Path
 from rules.roles import roles
 from rules.template import Template
 
+WALL = "a place on the timeline is wall time (s, m, h, d, w), not business time"
+INSTANT = "an instant has date, time and offset, such as 2026-03-02T09:00:00+08:00"
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT")
 _SLOT = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -47,32 +50,45 @@ def form_sense(form: RuleForm, document: Document) -> Iterator[Fault]:
     if "{{" in rest or "}}" in rest:
         yield document.fault(("why",), "braces of a {{…}} that do not pair")
     for i, test in enumerate(form.tests):
-        yield from _test_faults(test, getattr(form, "feeds", {}), document, ("tests", i))
+        yield from _timeline_faults(test, getattr(form, "feeds", {}), document, ("tests", i))
+        yield from _expectation_faults(test, document, ("tests", i))
 
 
-def _test_faults(
+def _timeline_faults(
     test: RuleTest, feeds: Collection[str], document: Document, path: Path
 ) -> Iterator[Fault]:
-    wall = "a place on the timeline is wall time (s, m, h, d, w), not business time"
+    if not _is_instant(test.start, document, (*path, "start")):
+        yield document.fault((*path, "start"), INSTANT)
     for i, event in enumerate(test.events):
         own = (*path, "events", i)
         if event.at.business:
-            yield document.fault((*own, "at"), wall)
+            yield document.fault((*own, "at"), WALL)
         for feed in event.feed or ():
             if feed not in feeds:
                 yield document.fault((*own, "feed"), f"the rule has no feed {feed!r} in `feeds`")
     last = max((event.at.amount for event in test.events), default=0)
     if test.run_until is not None and test.run_until.amount < last:
         yield document.fault((*path, "run_until"), "ends before the last event")
+
+
+def _expectation_faults(test: RuleTest, document: Document, path: Path) -> Iterator[Fault]:
     for i, expected in enumerate(test.expect):
         own = (*path, "expect", i)
         if isinstance(expected.at, Duration) and expected.at.business:
-            yield document.fault((*own, "at"), wall)
+            yield document.fault((*own, "at"), WALL)
         for name in ("at", "due"):
-            value = getattr(expected, name)
-            if isinstance(value, datetime) and value.tzinfo is None:
-                message = "an instant needs an offset, such as 2026-03-02T09:00:00+08:00"
-                yield document.fault((*own, name), message)
+            if not _is_instant(getattr(expected, name), document, (*own, name)):
+                yield document.fault((*own, name), INSTANT)
+
+
+def _is_instant(value: object, document: Document, path: Path) -> bool:
+    """Of a datetime: whether it was written as one; pydantic takes bare seconds for one too."""
+    if not isinstance(value, datetime):
+        return True
+    written = document.written(path)
+    return (
+        value.tzinfo is not None and isinstance(written, str) and _DATE.match(written) is not None
+    )
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:

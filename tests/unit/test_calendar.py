@@ -228,6 +228,7 @@ def test_between_and_advance_agree_with_stepping_through_the_minutes(
     start=st.integers(instant("2026-01-01"), instant("2026-11-01")),
     amount=st.integers(1, 400_000),
 )
+@settings(deadline=None)
 def test_advance_is_the_earliest_instant_to_the_second(start: int, amount: int) -> None:
     legal = calendar()
     until = legal.advance(start, amount)
@@ -239,6 +240,7 @@ def test_advance_is_the_earliest_instant_to_the_second(start: int, amount: int) 
     start=st.integers(instant("2026-01-01"), instant("2026-11-01")),
     lengths=st.tuples(st.integers(0, 400_000), st.integers(0, 400_000)),
 )
+@settings(deadline=None)
 def test_business_time_adds_up(start: int, lengths: tuple[int, int]) -> None:
     legal = calendar()
     middle, end = start + lengths[0], start + sum(lengths)
@@ -250,6 +252,7 @@ def test_business_time_adds_up(start: int, lengths: tuple[int, int]) -> None:
     start=windows(),
     n=st.integers(-1, 12),
 )
+@settings(deadline=None)
 def test_day_end_is_the_first_instant_after_the_nth_day(tz: str, start: int, n: int) -> None:
     zone = ZoneInfo(tz)
     first = datetime.fromtimestamp(start * 60, zone).date()
