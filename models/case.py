@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+UNTOLD = -1
+
 
 class Mark(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An event as one rule sees it.
@@ -34,11 +36,12 @@ class Mark(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Episode(msgspec.Struct, array_like=True):
-    """One start and its answer.
+    """One start and its answer. A mark that changes it makes a copy: readings share episodes.
 
     segments: ms, alternating instants at which its clock runs and stops: [start, pause, resume …].
     goal: ms of wall time or s of business time. due: ms; None while it cannot be told (paused).
     running: a new start would supersede it. opens: ms, before which `on_day` takes no answer.
+    coming: when the clock has to look at it next, ms; 0: never again, UNTOLD: not looked at yet.
     """
 
     start: Mark
@@ -49,6 +52,7 @@ class Episode(msgspec.Struct, array_like=True):
     opens: int = 0
     end: Mark | None = None
     superseded: bool = False
+    coming: int = UNTOLD
 
 
 class Published(msgspec.Struct, array_like=True):

@@ -87,6 +87,8 @@ class Herald:
     def values(self, marks: Sequence[Mark] | Any) -> dict[tuple[str, str], Any]:
         """What the marks kept for the sentence."""
         found: dict[tuple[str, str], Any] = {}
+        if not self.template.fields:
+            return found
         for mark in marks:
             name = self.names[mark.role]
             kept = [field for field in self.template.fields if field[0] == name]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from models.account import Account, Limits
@@ -16,6 +16,7 @@ from models.event import Event
 from rules import engine
 from rules.context import Context, Output
 from rules.feeds import feed_alert
+from rules.kinds.registry import Rule
 from rules.ruleset import RuleSet
 
 
@@ -95,7 +96,8 @@ class Partition:
                 self.dirty.add(account.id)
         self.rules = rules
         context.digest = rules.digest
-        self._look_again(lambda case, rule: True)
+        for rule, case in self._cases(lambda case, rule: True):
+            rule.renew(*case, context)
         return context.take()
 
     def next_deadline(self) -> int | None:
@@ -143,22 +145,25 @@ class Partition:
 
     def _release(self, feed: tuple[str, int]) -> None:
         rules = self.rules.rules
-        self._look_again(lambda case, rule: case.held > 0 and feed in rules[rule].feeds)
+        for rule, case in self._cases(
+            lambda case, rule: case.held > 0 and feed in rules[rule].feeds
+        ):
+            rule.expire(*case, self.context)
 
-    def _look_again(self, wanted: Callable[[EpisodeCase, str], bool]) -> None:
-        """Decide cases at the clock as it stands, in the order in which they fell due."""
-        waiting = sorted(
-            (case.held, account.id, rule_id, name)
+    def _cases(
+        self, wanted: Callable[[EpisodeCase, str], bool]
+    ) -> Iterator[tuple[Rule, tuple[Account, str, EpisodeCase]]]:
+        """Cases to look at again, in the order in which they fell due."""
+        waiting = [
+            (case.held, account.id, rule_id, name, case)
             for account in self.accounts.values()
             for rule_id, cases in account.cases.items()
             for name, case in cases.items()
             if isinstance(case, EpisodeCase) and wanted(case, rule_id)
-        )
-        for _, account_id, rule_id, name in waiting:
-            account = self.accounts[account_id]
-            case = account.cases[rule_id][name]
-            self.rules.rules[rule_id].expire(account, name, case, self.context)
+        ]
+        for _, account_id, rule_id, name, case in sorted(waiting, key=lambda found: found[:4]):
             self.dirty.add(account_id)
+            yield self.rules.rules[rule_id], (self.accounts[account_id], name, case)
 
 
 def _same(old: Any, new: Any) -> bool:

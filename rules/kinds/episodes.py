@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.account import Account
 from models.alert import State
-from models.case import Case, Episode, EpisodeCase, Mark
+from models.case import UNTOLD, Case, Episode, EpisodeCase, Mark
 from models.event import Event
 from models.identity import canonical
 from rules.context import Context
@@ -24,7 +24,7 @@ from rules.herald import Herald
 from rules.kinds.reader import Reader
 from rules.kinds.steps import Steps
 from rules.kinds.telling import Teller
-from rules.kinds.timeline import Measure, Reading, copy
+from rules.kinds.timeline import Measure, Reading
 
 NO_KEY: dict[str, Any] = {}
 FOLD_AT = 16  # marks; fewer wait until all of them are settled
@@ -88,7 +88,7 @@ class EpisodeRule:
             tip = self._read(case, context)
             if case.published:
                 self.teller.vanish(account, case, tip, context, marks[-1])
-            self._decide(account, name, case, tip, context, marks[-1])
+            self._decide(account, name, case, tip, context, marks[-1], is_late=True)
         if len(case.marks) >= FOLD_AT:
             self._fold(case, context)
 
@@ -96,6 +96,13 @@ class EpisodeRule:
         """Time passed: the clock has reached the case's `due`, or a feed came back."""
         assert isinstance(case, EpisodeCase)
         self._decide(account, name, case, self._tip(case, context), context, None)
+
+    def renew(self, account: Account, name: str, case: Case, context: Context) -> None:
+        """The rule set changed around this rule; a calendar of it may have."""
+        assert isinstance(case, EpisodeCase)
+        case.base = [self.measure.renew(episode) for episode in case.base]
+        case.__dict__.pop("tip", None)
+        self.expire(account, name, case, context)
 
     def sweep(self, account: Account, context: Context) -> None:
         """Forget what can no longer matter."""
@@ -141,7 +148,7 @@ class EpisodeRule:
         return tip
 
     def _read(self, case: EpisodeCase, context: Context) -> list[Episode]:
-        return self._lay([copy(episode) for episode in case.base], case.marks, context)
+        return self._lay(case.base[:], case.marks, context)
 
     def _lay(self, episodes: list[Episode], marks: list[Mark], context: Context) -> list[Episode]:
         reading = Reading(self.measure, context.limits.episodes, episodes)
@@ -158,12 +165,18 @@ class EpisodeRule:
         episodes: list[Episode],
         context: Context,
         cause: Mark | None,
+        *,
+        is_late: bool = False,
     ) -> None:
+        """Tell what is new: of all episodes, or in order only of those that the mark changed."""
         case.held = 0
         due = 0
+        tell = self.teller.tell
         for episode in episodes:
-            coming = self.teller.tell(account, case, episode, context, cause)
-            if coming and (not due or coming < due):
+            if cause is None or is_late or episode.coming == UNTOLD:
+                episode.coming = tell(account, case, episode, context, cause)
+            coming = episode.coming
+            if coming > 0 and (not due or coming < due):
                 due = coming
             if cause is not None and episode.due is None and episode.start.offset == cause.offset:
                 context.stats[f"fault:{self.id}:calendar_year_missing"] += 1
@@ -175,7 +188,7 @@ class EpisodeRule:
     def _rest(self, case: EpisodeCase, context: Context) -> None:
         """No later mark can precede any of these: the last reading is the base, marks are spent."""
         tip = self._tip(case, context)
-        case.base = [copy(episode) for episode in tip]
+        case.base = tip[:]
         case.marks.clear()
         if case.published:
             live = {episode.start.offset for episode in tip}

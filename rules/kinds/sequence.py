@@ -83,6 +83,9 @@ class CompiledSequence:
         """A sequence never fires by the clock."""
         raise AssertionError("sequences schedule nothing")
 
+    def renew(self, account: Account, name: str, case: Case, context: Context) -> None:
+        """Nothing of a sequence depends on what is around it."""
+
     def sweep(self, account: Account, context: Context) -> None:
         """Forget the runs whose time is up."""
         cases = account.cases[self.id]

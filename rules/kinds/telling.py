@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from models.account import Account
 from models.alert import State
-from models.case import Episode, EpisodeCase, Mark, Published
+from models.case import UNTOLD, Episode, EpisodeCase, Mark, Published
 from rules.context import Context
 from rules.herald import Herald
 from rules.kinds.steps import Step, Steps
@@ -41,13 +41,13 @@ class Teller:
         context: Context,
         cause: Mark | None,
     ) -> int:
-        """cause: the mark that came, None when the clock did. Returns the next instant, ms or 0."""
+        """cause: the mark that came, None for the clock or a new calendar. Returns its `coming`."""
         said = case.published.get(episode.start.offset) or Published()
         end = episode.end
         limit = context.clock if end is None else min(context.clock, end.at)
         if said.fired and (episode.due is None or episode.due > limit):  # 1
-            assert cause is not None, "only an event disproves"
-            self.send(context, account, case, episode, State.RETRACTED, "retract", cause.at, cause)
+            at = context.clock if cause is None else cause.at
+            self.send(context, account, case, episode, State.RETRACTED, "retract", at, cause)
             said.fired = False
             said.closed = end is not None
             said.steps = self._warned(episode, limit)
@@ -101,6 +101,7 @@ class Teller:
         cause: Mark | None,
     ) -> int:
         end = episode.end
+        held = False
         for step in self.steps.of(episode.goal):
             if step.number in said.steps or (end is not None and not step.is_due):
                 continue
@@ -108,14 +109,15 @@ class Teller:
             if at is None or (end is not None and at > end.at):
                 return 0
             if at > context.clock:
-                return at
+                return UNTOLD if held else at
             if self.feeds and not self.feeds.isdisjoint(context.stale):
                 case.held = min(case.held or at, at)
+                held = True
                 continue
             said.steps.append(step.number)
             said.fired = said.fired or step.is_due
             self.send(context, account, case, episode, step.state, step.name, at, cause, step=step)
-        return 0
+        return UNTOLD if held else 0
 
     def _close(
         self, account: Account, case: EpisodeCase, episode: Episode, end: Mark, context: Context

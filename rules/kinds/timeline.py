@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, timezone, tzinfo
 from enum import IntEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from models.calendar import Calendar, UncoveredYear, day_end
-from models.case import Episode, Mark
+from models.case import UNTOLD, Episode, Mark
 from models.duration import Duration
 
 
@@ -92,6 +95,14 @@ class Measure:
         episode.due = self.reached(episode, episode.goal)
         return episode
 
+    def renew(self, episode: Episode) -> Episode:
+        """The episode as another calendar measures it."""
+        if self.calendar is None:
+            return episode
+        renewed = changed(episode, goal=self.begin(episode.start).goal)
+        renewed.due = self.reached(renewed, renewed.goal) if renewed.goal else None
+        return renewed
+
 
 @dataclass
 class Reading:
@@ -114,7 +125,7 @@ class Reading:
         return self
 
     def _start(self, mark: Mark) -> None:
-        for episode in self.episodes:
+        for i, episode in enumerate(self.episodes):
             if episode.end is not None:
                 continue
             if not self.measure.restart or episode.start.offset == mark.offset:
@@ -122,10 +133,9 @@ class Reading:
             if not episode.running:
                 continue
             if episode.due is not None and episode.due <= mark.at:
-                episode.running = False
+                self.episodes[i] = changed(episode, running=False)
             else:
-                episode.end = mark
-                episode.superseded = True
+                self.episodes[i] = changed(episode, end=mark, superseded=True)
         self._add(mark)
 
     def _add(self, mark: Mark) -> None:
@@ -138,37 +148,29 @@ class Reading:
 
     def _end(self, mark: Mark) -> None:
         ended = False
-        for episode in self.episodes:
+        for i, episode in enumerate(self.episodes):
             if episode.end is not None:
                 continue
             if mark.role == STOP and mark.at < episode.opens:
                 breached = episode.due is not None and episode.due <= mark.at
                 if self.measure.on_day and not breached:
                     continue
-            episode.end = mark
+            self.episodes[i] = changed(episode, end=mark)
             ended = True
         if ended and self.measure.chained and mark.role == STOP:
             self._add(mark)
 
     def _pause(self, mark: Mark, *, running: bool) -> None:
-        for episode in self.episodes:
+        for i, episode in enumerate(self.episodes):
             if episode.end is None and (len(episode.segments) % 2 == 1) == running:
-                episode.segments.append(mark.at)
+                episode = changed(episode, segments=[*episode.segments, mark.at])
                 episode.due = self.measure.reached(episode, episode.goal)
+                self.episodes[i] = episode
 
 
-def copy(episode: Episode) -> Episode:
-    """A copy that can be read on without changing the original."""
-    return Episode(
-        episode.start,
-        episode.segments[:],
-        episode.goal,
-        episode.due,
-        episode.running,
-        episode.opens,
-        episode.end,
-        episode.superseded,
-    )
+def changed(episode: Episode, **fields: Any) -> Episode:
+    """A copy with other fields, to be looked at anew."""
+    return replace(episode, coming=UNTOLD, **fields)
 
 
 def parse_zone(text: str | None) -> tzinfo:

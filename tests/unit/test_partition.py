@@ -88,3 +88,11 @@ def test_a_calendar_that_ends_is_counted_not_guessed() -> None:
     s.event("0h", "contract.revised").tick("99d")
     assert s.told == []
     assert s.partition.stats["fault:rule-0:calendar_year_missing"] == 1
+
+
+def test_a_longer_calendar_gives_a_waiting_case_its_deadline() -> None:
+    ends = {**OFFICE, "years": {2025: {"holidays": [], "workdays": []}}}
+    rule = {**SLA, "goal": {"within": "2bh", "calendar": "office"}}
+    s = Story(rule_set(rule, calendars=(ends,))).event("0h", "contract.revised")
+    assert s.partition.activate(rule_set(rule)) == []
+    assert s.tick("2h").told == [("firing", "due", "2:00:00")]
