@@ -10,6 +10,7 @@ from models.errors import BadRule, BadSetting, Unavailable
 from streams.commands import (
     broker,
     dead_letters,
+    demo,
     doctor,
     rules,
     send,
@@ -17,6 +18,7 @@ from streams.commands import (
     simulate,
     tail,
     topics,
+    worker,
 )
 from streams.console import Exit, err
 
@@ -29,9 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("settings")(settings.show)
+app.command("worker")(worker.run)
 app.add_typer(broker.app, name="broker")
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")
+app.command("demo")(demo.demo)
 app.command("simulate")(simulate.command)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)

@@ -1,0 +1,236 @@
+"""Follow: from the interactions to state and alerts. The second agent, and the heart of Pathline.
+
+Decodes, hands to `rules/partition.py`, gathers what it says for the checkpoint. A bad record goes
+to the dead letters. An engine that raises is a bug: see `streams/quarantine.py`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from models.account import Limits
+from models.errors import BadInput
+from rules.context import Output
+from rules.partition import Partition
+from rules.ruleset import RuleSet
+from rules.snapshot import decode_account, encode_account
+from streams.announce import Announcer
+from streams.codec import parse_event
+from streams.control import (
+    RULES_KEY,
+    Activate,
+    Control,
+    Feed,
+    Tick,
+    is_control,
+    parse_control,
+)
+from streams.job import Poison, Record, Snapshot
+from streams.quarantine import Quarantine
+from streams.rejects import RejectLimits, Rejects
+from streams.settings import Settings
+from streams.shelf import RuleShelf
+from streams.topics import Topics
+
+NAME = "follow"
+
+
+class FollowJob:
+    """One partition of the interactions.
+
+    own_digest: of the worker's rule set. rules_of: the rule set of a digest that a control record
+    names; whoever feeds the job has loaded it before. skew_ms: how far a tick may be ahead of its
+    append time.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        announcer: Announcer,
+        rejects: Rejects,
+        poison: Mapping[int, Poison],
+        *,
+        own_digest: str,
+        rules_of: Callable[[str], RuleSet],
+        skew_ms: int,
+    ) -> None:
+        self.partition = partition
+        self._announcer = announcer
+        self._rejects = rejects
+        self._quarantine = Quarantine(partition, rejects, poison)
+        self._own_digest = own_digest
+        self._rules_of = rules_of
+        self._skew_ms = skew_ms
+        self._applied = 0
+        self._waiting: list[tuple[Output, int | None]] = []
+
+    @property
+    def clock(self) -> int:
+        return self.partition.clock
+
+    @property
+    def outputs_waiting(self) -> bool:
+        return bool(self._waiting or self._rejects.waiting)
+
+    def apply(self, records: Sequence[Record]) -> None:
+        advance, quarantine, waiting = self.partition.advance, self._quarantine, self._waiting
+        for ahead, record in enumerate(records):
+            if is_control(record.key):
+                self._steer(record, ahead)
+                continue
+            try:
+                event = parse_event(record.value, record.offset)
+                if quarantine.watches:
+                    quarantine.check(record, event.subject)
+            except BadInput as fault:
+                self._reject(record, fault, ahead)
+                continue
+            try:
+                outputs = advance(event)
+            except Exception as error:
+                _raise_poison(record, event.subject, error)
+            self._applied += 1
+            if outputs:
+                since = record.timestamp
+                waiting += [(output, since) for output in outputs]
+        self._rejects.seen(len(records))
+
+    def _reject(self, record: Record, fault: BadInput, ahead: int) -> None:
+        if fault.reason == Quarantine.REASON:
+            self._rejects.set_aside(record, fault)
+        else:
+            self._rejects.add(record, fault, ahead)
+
+    def _steer(self, record: Record, ahead: int) -> None:
+        """A control record: time, rules, feeds."""
+        try:
+            control = parse_control(record.key or b"", record.value)
+            if isinstance(control, Tick) and control.clock_ms > record.timestamp + self._skew_ms:
+                raise BadInput("time_in_future", "a tick ahead of its append time")
+            self._quarantine.check(record, None)
+        except BadInput as fault:
+            self._rejects.add(record, fault, ahead)
+            return
+        since = None if isinstance(control, Tick) else record.timestamp
+        try:
+            outputs = self._obey(control)
+        except Exception as error:
+            _raise_poison(record, None, error)
+        self._waiting += [(output, since) for output in outputs]
+
+    def _obey(self, control: Control) -> list[Output]:
+        match control:
+            case Tick(clock_ms=clock_ms):
+                return self.partition.tick(clock_ms)
+            case Activate(digest=digest):
+                return self.partition.activate(self._rules_of(digest))
+            case Feed(feed=name, max_stale_ms=max_stale_ms, stale=stale, lead=lead):
+                return self.partition.feed(name, max_stale_ms, stale, lead)
+        raise AssertionError(f"a control record that nobody obeys: {control}")
+
+    def snapshot(self, now_ms: int) -> Snapshot:
+        partition, waiting = self.partition, self._waiting
+        accounts, dirty = partition.accounts, partition.dirty
+        changes = [(id.encode(), encode_account(accounts[id])) for id in dirty]
+        dirty.clear()
+        outputs = self._announcer.announce(waiting, now_ms)
+        waiting.clear()
+        stats = Counter(partition.stats)
+        partition.stats.clear()
+        stats["applied"] += self._applied - stats["repeated"]
+        self._applied = 0
+        header = {**partition.header(), "rejects": self._rejects.header()}
+        return Snapshot(changes, header, outputs + self._rejects.take(), stats)
+
+    def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
+        """Raises Unavailable when a later release wrote the state."""
+        self.partition.restore((decode_account(value) for _, value in blobs), dict(header))
+        self._quarantine.restore()
+        self._rejects.restore(header["rejects"])
+
+    def greetings(self) -> list[Control]:
+        """The worker's rule set takes over where another one is active."""
+        own = self._own_digest
+        return [] if self.partition.rules.digest == own else [Activate(digest=own)]
+
+    def next_deadline(self) -> int | None:
+        return self.partition.next_deadline()
+
+    def gauges(self, until_ms: int) -> Mapping[str, float]:
+        """Deadlines in the heap are an upper bound: cases that moved on leave an entry behind."""
+        heap = self.partition.context.heap
+        due = self.next_deadline()
+        overdue = sum(entry[0] <= until_ms for entry in heap) if due and due <= until_ms else 0
+        return {
+            "pathline_accounts": len(self.partition.accounts),
+            "pathline_deadlines_open": len(heap),
+            "pathline_deadlines_overdue": overdue,
+        }
+
+
+def _raise_poison(record: Record, account: str | None, error: Exception) -> NoReturn:
+    """An engine's error may name the account that broke; else it is the event's own."""
+    culprit = getattr(error, "account", None) or account
+    raise Poison(record.offset, culprit, traceback.format_exc()) from error
+
+
+class FollowAgent:
+    """Makes the jobs of `follow` (streams/runtime.py, Agent)."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings, topics: Topics, shelf: RuleShelf) -> None:
+        self.source = topics.interactions.name
+        self._shelf = shelf
+        self._dead_letters = topics.dead_letters.name
+        self._lateness_ms = int(settings.lateness_s * 1000)
+        self._skew_ms = int(settings.future_skew_s * 1000)
+        alerts = (topics.sla_breaches, topics.journey_breaks, topics.signals, topics.shadow_alerts)
+        names = {
+            t.name.removeprefix(settings.topic_prefix).rpartition(".")[0]: t.name for t in alerts
+        }
+        self._announcer = Announcer(names, topics.alert_state.name, self._lateness_ms)
+        self._reject_limits = RejectLimits(settings.rejects_ratio_max, settings.rejects_in_row_max)
+        self._limits = Limits(
+            sequence_length=settings.sequence_length_max,
+            remembered_ids=settings.remembered_ids_max,
+        )
+
+    async def make_job(
+        self, partition: int, header: Mapping[str, Any], poison: Mapping[int, Poison]
+    ) -> FollowJob:
+        """Under the rule set that was active; a partition never opened begins under ours.
+
+        Raises BadSetting and BadRule when that rule set cannot be had.
+        """
+        digest = header.get("digest")
+        engine = Partition(
+            await self._shelf.load(digest) if digest else self._shelf.own,
+            topic=self.source,
+            partition=partition,
+            lateness_ms=self._lateness_ms,
+            limits=self._limits,
+        )
+        source = self.source, partition
+        return FollowJob(
+            engine,
+            self._announcer,
+            Rejects(NAME, source, self._dead_letters, self._reject_limits, engine.stats),
+            poison,
+            own_digest=self._shelf.own.digest,
+            rules_of=self._shelf.loaded,
+            skew_ms=self._skew_ms,
+        )
+
+    async def prepare(self, records: Sequence[Record]) -> None:
+        """Load the rule sets that the records activate. Raises like `make_job`."""
+        for record in records:
+            if record.key == RULES_KEY:
+                with suppress(BadInput):  # the job sends it to the dead letters
+                    control = parse_control(RULES_KEY, record.value)
+                    assert isinstance(control, Activate)
+                    await self._shelf.load(control.digest)

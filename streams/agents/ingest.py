@@ -1,0 +1,102 @@
+"""Ingest: from the raw topic to the interactions. One of two agents; nothing comes before it.
+
+Validates CloudEvents and puts each under its account, so that all events of an account lie in one
+partition in the order in which they came. Holds no state but its position; dedupe is `follow`'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from models.errors import BadInput
+from streams.codec import RawLimits, encode_event, parse_raw
+from streams.control import Control
+from streams.job import Out, Poison, Record, Snapshot
+from streams.rejects import RejectLimits, Rejects
+from streams.settings import Settings
+from streams.topics import Topics
+
+NAME = "ingest"
+
+
+class IngestJob:
+    """One partition of the raw topic. to: the interactions. dead_letters: where rejects go."""
+
+    clock = 0
+
+    def __init__(
+        self,
+        source: tuple[str, int],
+        to: str,
+        dead_letters: str,
+        limits: RawLimits,
+        reject_limits: RejectLimits,
+    ) -> None:
+        self._to = to
+        self._limits = limits
+        self._outputs: list[Out] = []
+        self._stats: Counter[str] = Counter()
+        self._rejects = Rejects(NAME, source, dead_letters, reject_limits, self._stats)
+
+    @property
+    def outputs_waiting(self) -> bool:
+        return bool(self._outputs or self._rejects.waiting)
+
+    def apply(self, records: Sequence[Record]) -> None:
+        outputs, to, limits = self._outputs, self._to, self._limits
+        good = 0
+        for ahead, record in enumerate(records):
+            try:
+                event = parse_raw(record, limits)
+                value = encode_event(event)
+            except BadInput as fault:
+                self._rejects.add(record, fault, ahead)
+            else:
+                good += 1
+                key = event.subject.encode()
+                outputs.append(Out(to, key, value))
+        self._rejects.seen(len(records))
+        self._stats["applied"] += good
+
+    def snapshot(self, now_ms: int) -> Snapshot:
+        outputs, self._outputs = self._outputs, []
+        stats = self._stats.copy()
+        self._stats.clear()
+        header = {"rejects": self._rejects.header()}
+        return Snapshot([], header, outputs + self._rejects.take(), stats)
+
+    def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
+        self._rejects.restore(header["rejects"])
+
+    def greetings(self) -> list[Control]:
+        return []
+
+    def next_deadline(self) -> int | None:
+        return None
+
+    def gauges(self, until_ms: int) -> Mapping[str, float]:
+        return {}
+
+
+class IngestAgent:
+    """Makes the jobs of `ingest` (streams/runtime.py, Agent)."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings, topics: Topics) -> None:
+        self.source = topics.raw.name
+        self._to = topics.interactions.name
+        self._dead_letters = topics.dead_letters.name
+        self._limits = RawLimits(settings.record_bytes_max, int(settings.future_skew_s * 1000))
+        self._reject_limits = RejectLimits(settings.rejects_ratio_max, settings.rejects_in_row_max)
+
+    async def make_job(
+        self, partition: int, header: Mapping[str, Any], poison: Mapping[int, Poison]
+    ) -> IngestJob:
+        source = self.source, partition
+        return IngestJob(source, self._to, self._dead_letters, self._limits, self._reject_limits)
+
+    async def prepare(self, records: Sequence[Record]) -> None:
+        """A raw record names nothing that would have to be loaded."""

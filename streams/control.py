@@ -1,0 +1,79 @@
+"""Control records: what moves a partition besides events, written into its own log.
+
+`follow` reads them among the interactions, so a replay meets them at the same place. Their keys
+begin with NUL, which no account id does.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from models.errors import BadInput
+
+VERSION = 1
+TICK_KEY = b"\x00tick"
+RULES_KEY = b"\x00rules"
+FEED_KEY = b"\x00feed"
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base: JSON with a version."""
+
+    v: int = VERSION
+
+
+class Tick(Control, frozen=True):
+    """Time passed with no event. clock_ms: what the partition's clock becomes, at least."""
+
+    clock_ms: int
+
+
+class Activate(Control, frozen=True):
+    """A rule set takes over. digest: its key in the topic of rule sets."""
+
+    digest: str
+
+
+class Feed(Control, frozen=True):
+    """A feed went stale or came back. max_stale_ms: by which measure. lead: speaks for it."""
+
+    feed: str
+    max_stale_ms: int
+    stale: bool
+    lead: bool = False
+
+
+KEYS: dict[type[Control], bytes] = {Tick: TICK_KEY, Activate: RULES_KEY, Feed: FEED_KEY}
+_DECODERS = {key: msgspec.json.Decoder(kind) for kind, key in KEYS.items()}
+
+
+def is_control(key: bytes | None) -> bool:
+    """Whether a record of the interactions is a control record, not an event."""
+    return key is not None and key[:1] == b"\x00"
+
+
+def encode_control(control: Control) -> tuple[bytes, bytes]:
+    """Key and value of its record.
+
+    >>> encode_control(Tick(clock_ms=5))
+    (b'\\x00tick', b'{"v":1,"clock_ms":5}')
+    """
+    return KEYS[type(control)], msgspec.json.encode(control)
+
+
+def parse_control(key: bytes, value: bytes | None) -> Control:
+    """The inverse. Raises BadInput for what this release does not understand.
+
+    >>> parse_control(b"\\x00tick", b'{"v":1,"clock_ms":5}')
+    Tick(v=1, clock_ms=5)
+    """
+    decoder = _DECODERS.get(key)
+    if decoder is None:
+        raise BadInput("unknown_control", f"no control record has the key {key!r}")
+    try:
+        control = decoder.decode(value or b"")
+    except msgspec.DecodeError as error:
+        raise BadInput("bad_control", f"{key!r}: {error}") from None
+    if control.v != VERSION:
+        raise BadInput("unknown_control", f"{key!r} has version {control.v}, not {VERSION}")
+    return control

@@ -1,0 +1,65 @@
+"""The ports of the shell: all that the runtime asks of Kafka and Faust, and nothing more.
+
+Real ones are in `transport.py`, `writer.py`, `appender.py`, `table.py`; a simulation brings its own
+log, broker and clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from streams.job import Headers
+
+
+class Row(NamedTuple):
+    """A record to write, its topic and partition decided."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+Rows = Mapping[tuple[str, int], Sequence[Row]]
+"""By topic and partition, in the order in which they are to lie there."""
+
+
+class Source(Protocol):
+    """The topic that an agent reads, read_committed."""
+
+    async def bounds(self, partition: int) -> tuple[int, int]:
+        """Offset of its first record, and one past its last committed one."""
+
+    def end(self, partition: int) -> int | None:
+        """One past its last committed record as of the newest fetch; None: nothing is known."""
+
+    async def seek(self, partition: int, offset: int) -> int:
+        """Deliver from here on. Returns the epoch that batches fetched after the seek carry."""
+
+
+class Store(Protocol):
+    """The agent's table: what the changelog says. Holds only what is committed."""
+
+    def load(self, partition: int) -> Mapping[bytes, bytes]: ...
+
+    def write(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """After the commit, never before."""
+
+
+class Writer(Protocol):
+    """Writes the checkpoints of one partition of one agent."""
+
+    async def start(self) -> None:
+        """Fence the owner before us: from here on nothing of his can become visible."""
+
+    async def commit(self, rows: Rows, next: int) -> None:
+        """All rows and the group's offset in one transaction. Any error: it is not committed."""
+
+    async def stop(self) -> None: ...
+
+
+class Appender(Protocol):
+    """Appends single records outside any transaction: ticks, activations, fences."""
+
+    async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
+        """Returns when the record is in the log."""

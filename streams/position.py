@@ -1,0 +1,77 @@
+"""The position record: where a partition stands, written in the same transaction as its state.
+
+It lies in the changelog of the agent, one per partition, and it is the authority on what was
+applied; the consumer group's offset is only a hint for monitors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from models.errors import BadSetting, Unavailable
+
+VERSION = 1
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+class Position(NamedTuple):
+    """next: offset of the first record that is not applied. header: the job's own, see Snapshot.
+
+    header is empty for a partition that nobody has opened yet.
+    """
+
+    next: int
+    header: Mapping[str, Any]
+
+
+def position_key(partition: int) -> bytes:
+    r"""Its key in the changelog; no account id begins with NUL.
+
+    >>> position_key(3)
+    b'\x00pos:3'
+    """
+    return b"\x00pos:%d" % partition
+
+
+def encode_position(position: Position, clock: int) -> bytes:
+    """clock: ms, for people who look; the job keeps what it needs in its header."""
+    return _encode({"clock": clock, **position.header, "v": VERSION, "next": position.next})
+
+
+def decode_position(value: bytes) -> Position:
+    """Raises Unavailable for a record of a later release.
+
+    >>> decode_position(encode_position(Position(7, {"digest": "d"}), clock=5)).next
+    7
+    """
+    record = _decode(value)
+    version = record.pop("v")
+    if version != VERSION:
+        raise Unavailable(
+            f"a stored position has version {version}, this release reads {VERSION}:"
+            " start the release that wrote it, or a later one"
+        )
+    return Position(record.pop("next"), record)
+
+
+def check_position(where: str, next: int, beginning: int, end: int) -> None:
+    """The log must still hold what comes next. Raises BadSetting, since nobody may guess.
+
+    where: topic and partition, for the message. beginning, end: of the log; end is one past it.
+    """
+    if next < beginning:
+        raise BadSetting(
+            f"{where}: retention has deleted records that were not applied: the stored position is"
+            f" {next}, the log begins at {beginning}. State and log no longer fit together. Bring"
+            " the records back, or delete this app's changelogs and consumer group to start anew."
+        )
+    if next > end:
+        raise BadSetting(
+            f"{where}: the stored position {next} lies beyond the log's end {end}. The topic was"
+            " made anew, or another cluster answers. Point PATHLINE_BROKER at the right one, or"
+            " delete this app's changelogs and consumer group to start anew."
+        )

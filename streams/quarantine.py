@@ -1,0 +1,64 @@
+"""Quarantine: an account whose event broke the engine says nothing more; all others go on.
+
+The engine may have stopped halfway, so nothing that it holds can be trusted. The runtime then
+forgets the partition's job, restores it from its last checkpoint and reads the log again, with the
+offset of the culprit known; this time the culprit is set aside before the engine sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from models.account import Account
+from models.errors import BadInput
+from rules.partition import Partition
+from streams.job import Poison, Record
+from streams.rejects import Rejects
+
+log = logging.getLogger(__name__)
+
+
+class Quarantine:
+    """watches: whether `check` may say no to anything; spares the others the call.
+
+    poison: by offset, what broke the engine when it was read the first time.
+    """
+
+    REASON = "account_quarantined"
+
+    def __init__(
+        self, partition: Partition, rejects: Rejects, poison: Mapping[int, Poison]
+    ) -> None:
+        self._partition = partition
+        self._rejects = rejects
+        self._poison = poison
+        self._accounts: set[str] = set()
+        self.watches = bool(poison)
+
+    def restore(self) -> None:
+        """The accounts are there again; some of them are in quarantine."""
+        accounts = self._partition.accounts.values()
+        self._accounts = {account.id for account in accounts if account.quarantined}
+        self.watches = bool(self._accounts or self._poison)
+
+    def check(self, record: Record, account: str | None) -> None:
+        """Raises BadInput when the engine must not see the record. account: None for control."""
+        poison = self._poison.get(record.offset)
+        if poison is not None:
+            if poison.account is not None:
+                self._confine(poison.account)
+            if poison.account == account:
+                raise BadInput("engine_fault", poison.trace)
+        if account in self._accounts:
+            raise BadInput(self.REASON, "an earlier event of this account broke the engine")
+
+    def _confine(self, id: str) -> None:
+        """Its open cases are dropped: a rule that no longer sees events must not fire."""
+        account = self._partition.accounts.setdefault(id, Account(id))
+        account.quarantined = True
+        account.cases.clear()
+        self._partition.dirty.add(id)
+        self._accounts.add(id)
+        self.watches = True
+        log.error("an account is in quarantine; the dead letter has the traceback")

@@ -1,0 +1,75 @@
+"""The shelf of rule sets: ours, and those that a partition's log names by their digest.
+
+Beside the data path. A log says which rule set was active when; so that it can be read again, each
+is kept in the topic of rule sets under its digest, for as long as there is a log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from models.errors import BadSetting
+from rules.loader import RuleBook, parse
+from rules.ruleset import RuleSet, compile_rules
+from streams.ports import Appender
+from streams.reader import open_reader
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Fetch = Callable[[str], Awaitable[bytes | None]]
+"""The content that was published under a digest, if it was."""
+
+
+class RuleShelf:
+    """own: the rule set of this worker's folder. fetch: where the others are found."""
+
+    def __init__(self, book: RuleBook, topic: str, fetch: Fetch) -> None:
+        self.own = compile_rules(book)
+        self._content = book.content
+        self._topic = topic
+        self._fetch = fetch
+        self._loaded = {self.own.digest: self.own}
+
+    def loaded(self, digest: str) -> RuleSet:
+        """One that is on the shelf already."""
+        return self._loaded[digest]
+
+    async def load(self, digest: str) -> RuleSet:
+        """Raises BadSetting when nobody published it, BadRule when this release cannot read it."""
+        if digest not in self._loaded:
+            content = await self._fetch(digest)
+            if content is None:
+                raise BadSetting(
+                    f"the log was written under the rule set {digest}, which {self._topic} does not"
+                    " hold; without it nobody can tell what the open cases mean. Publish it again"
+                    " from the folder it came from (start a worker there once)."
+                )
+            book = parse(content)
+            if book.digest != digest:
+                raise BadSetting(f"{self._topic} holds other content under the digest {digest}")
+            self._loaded[digest] = compile_rules(book)
+            log.info("rule set %s loaded from %s", digest, self._topic)
+        return self._loaded[digest]
+
+    async def publish(self, appender: Appender) -> None:
+        """Make our own readable for whoever reads a log that names it. Repeating it is harmless."""
+        digest = self.own.digest
+        if await self._fetch(digest) != self._content:
+            await appender.append(self._topic, 0, digest.encode(), self._content)
+            log.info("rule set %s published to %s", digest, self._topic)
+
+
+def fetch_from(settings: Settings, topic: str) -> Fetch:
+    """Reads the whole topic at each call: it is small, and calls are rare."""
+
+    async def fetch(digest: str) -> bytes | None:
+        content: bytes | None = None
+        async with open_reader(settings, topic) as reader:
+            async for record in reader.to_end():
+                if record.key == digest.encode():
+                    content = record.value
+        return content
+
+    return fetch

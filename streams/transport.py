@@ -1,0 +1,190 @@
+"""Faust's transport, made to deliver whole fetches: the start of the data path.
+
+One message per partition and fetch, its value the raw records (streams/shard.py, Batch). Record by
+record Faust costs 30 times the CPU, and it decodes, acks and commits in ways that lose events
+(docs/internals.md); here it only fetches, and our own checkpoint keeps the position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from faust.events import Event
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import TP, ConsumerMessage
+
+from streams.logs import SERVICES
+from streams.probe import OffsetProbe
+from streams.shard import Batch
+
+FETCH_WAIT_MS = 500
+PAUSE_S = 0.02  # between two looks while there is nothing to fetch from
+QUEUED_BATCHES = 16  # per agent; beyond that fetching waits
+
+
+class Fetched(dict[TP, Any]):
+    """Records by partition, of changelogs. generation: of the group when they were fetched.
+
+    batches: of the batch topics; also where only the position moved, past commit markers.
+    """
+
+    def __init__(self, records: Mapping[TP, Any]) -> None:
+        super().__init__(records)
+        self.generation = -1
+        self.batches: dict[TP, Batch] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.keys() or self.batches)
+
+
+class BatchThread(AIOKafkaConsumerThread):
+    """The consumer's thread. It knows exactly what of the log was handed out: no gap is guessed."""
+
+    logger = SERVICES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.epochs: dict[TP, int] = {}
+        self._ends: dict[TP, int] = {}  # handed out up to here, since the last seek
+
+    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust offers the first only with its own exactly_once, and the second not at all.
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _seek_wait(self, consumer: AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
+        ours = {tp: offset for tp, offset in partitions.items() if self._is_batched(tp)}
+        others = partitions.keys() - ours.keys()
+        if others:  # changelogs: Faust seeks to one before the first record
+            first = await consumer.beginning_offsets(list(others))
+            partitions = {**ours, **{tp: max(partitions[tp], first[tp]) for tp in others}}
+        for tp, offset in ours.items():
+            self.epochs[tp] = self.epochs.get(tp, 0) + 1
+            self._ends[tp] = offset
+        await super()._seek_wait(consumer, partitions)  # it seeks before it waits
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's own signature
+        max_records: int | None = None,
+    ) -> Fetched:
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        # No await from taking the records to the end: generation, epochs, positions are theirs.
+        fetched = Fetched(records)
+        fetched.generation = consumer._coordinator.generation
+        assigned = consumer._subscription.subscription.assignment
+        for tp in [tp for tp in active_partitions | fetched.keys() if tp in self._ends]:
+            state = assigned.state_value(tp)
+            taken = fetched.pop(tp, [])
+            start, end = self._ends[tp], state.position if state else -1
+            if end > start:
+                self._ends[tp] = end
+                fetched.batches[tp] = Batch(taken, start, end, fetched.generation, self.epochs[tp])
+        return fetched
+
+    def _is_batched(self, tp: TP) -> bool:
+        return tp.topic in self.consumer.app.batch_topics
+
+
+class BatchConsumer(Consumer):
+    """Hands batches to Faust's conductor, which hands them to the agents' queues."""
+
+    logger = SERVICES
+    app: Any  # PathlineApp, which knows its batch topics
+    _thread: BatchThread
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's own signature
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        active = self._get_active_partitions()
+        if self.app.rebalancing:
+            # Until "Worker ready" Faust resumes sources, then seeks, then clears queues.
+            active = {tp for tp in active if tp.topic not in self.app.batch_topics}
+        if not active:  # aiokafka takes an empty set for all partitions
+            await asyncio.sleep(PAUSE_S)
+            return
+        fetched = await self._getmany(active, timeout)
+        if not fetched or self.should_stop or not self.flow_active:
+            return  # what is dropped here, the position check finds
+        for tp, batch in fetched.batches.items():
+            self._read_offset[tp] = None  # else Faust drops what it believes to have seen
+            yield tp, self._batch_message(tp, batch)
+        for tp, record in self.scheduler.iterate(fetched):
+            if not self.flow_active or self.app.consumer_generation_id != fetched.generation:
+                break
+            yield tp, self._to_message(tp, record)
+
+    def _batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
+        return ConsumerMessage(
+            tp.topic, tp.partition, batch.end - 1, 0.0, 0, None, None, batch, None, 0, 0, TP(*tp),
+            generation_id=batch.generation,
+        )  # fmt: skip
+
+    async def perform_seek(self) -> None:
+        """Faust calls it once per rebalance: tables are recovered, nothing is delivered yet."""
+        await self.app.open_shards()
+
+    async def seek_batched(self, tp: TP, offset: int) -> int:
+        """Deliver `tp` from `offset` on; the epoch of what is fetched from now on."""
+        await self.seek_wait({tp: offset})
+        return self._thread.epochs[tp]
+
+    def stable_end(self, tp: TP) -> int | None:
+        """One past the last committed record, as of the newest fetch."""
+        consumer = self._thread._ensure_consumer()
+        assigned = consumer._subscription.subscription.assignment
+        state = assigned.state_value(tp) if assigned else None
+        return state.lso if state else None
+
+    async def create_topic(self, *args: Any, **kwargs: Any) -> None:
+        """Faust would declare changelogs; `pathline topics create` makes them, as they must be."""
+
+
+class BatchTransport(Transport):
+    Consumer = BatchConsumer
+
+
+class BatchTopic(faust.Topic):
+    """A topic whose messages are batches: neither decoded nor acked nor committed by Faust."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "acks": False, "maxsize": QUEUED_BATCHES})
+
+    def _compile_decode(self) -> None:
+        async def decode(message: ConsumerMessage, *, propagate: bool = False) -> Event:
+            return Event(self.app, None, message.value, None, message)
+
+        self.decode = decode  # type: ignore[method-assign,assignment]  # as Faust itself does
+
+
+class FaustSource:
+    """The topic that an agent reads, as its runtime sees it (streams/ports.py, Source)."""
+
+    def __init__(
+        self, consumer: Callable[[], BatchConsumer], topic: str, probe: OffsetProbe
+    ) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._probe = probe
+
+    async def bounds(self, partition: int) -> tuple[int, int]:
+        begins = await self._probe.begins(self._topic, [partition])
+        ends = await self._probe.ends(self._topic, [partition])
+        return begins[partition], ends[partition]
+
+    def end(self, partition: int) -> int | None:
+        return self._consumer().stable_end(TP(self._topic, partition))
+
+    async def seek(self, partition: int, offset: int) -> int:
+        return await self._consumer().seek_batched(TP(self._topic, partition), offset)

@@ -1,0 +1,120 @@
+"""The worker process: from settings to a running app, and to an exit code.
+
+What can be checked is checked before anything moves: topics, rules. Faust's own command line is not
+used: it would open a web server on all addresses that shows customers' state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn, cast
+
+import uvloop
+from faust.tables import TableManager
+from faust.worker import Worker
+
+from models.errors import BadSetting
+from rules.loader import RuleBook
+from streams.app import PathlineApp, compose
+from streams.appender import KafkaAppender
+from streams.clock import Clock, SystemClock
+from streams.gauges import read_shards
+from streams.health import HealthServer
+from streams.kafka.admin import check_topics
+from streams.logs import SERVICES, set_up_logs
+from streams.metrics import Metrics, Reading
+from streams.settings import Settings
+from streams.shelf import RuleShelf, fetch_from
+from streams.topics import Topics
+
+log = logging.getLogger(__name__)
+
+BROKEN = 70  # a promise cannot be kept: memory is ahead of the log, or the input is not what it was
+
+
+class PathlineWorker(Worker):
+    """Faust's, with our logs, no spinner, and no debugger behind a signal."""
+
+    logger = SERVICES
+
+    def __init__(self, app: PathlineApp, *services: Any, **kwargs: Any) -> None:
+        super().__init__(
+            app, *services, quiet=True, override_logging=False, redirect_stdouts=False, **kwargs
+        )
+        self.spinner = None
+
+    def _setproctitle(self, info: str, *, ident: str = "") -> None:
+        """The process keeps the name it was started by."""
+
+    def _install_signal_handlers_unix(self) -> None:
+        self.loop.add_signal_handler(signal.SIGINT, self._on_sigterm)
+        self.loop.add_signal_handler(signal.SIGTERM, self._on_sigterm)
+
+
+def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: Any) -> NoReturn:
+    """Run until a signal; ends the process. changes: of `compose`, for fault tests.
+
+    Raises BadSetting and Unavailable before it starts.
+    """
+    set_up_logs(settings.log_format)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    topic = Topics(settings).rules.name
+    shelf = RuleShelf(book, topic, fetch_from(settings, topic))
+    asyncio.run(prepare(settings, shelf))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    clock, metrics = SystemClock(), Metrics()
+    app = compose(settings, agents, shelf, clock, metrics, die, **changes)
+    metrics.gauges = lambda: read_gauges(app, settings, shelf, clock)
+    health = HealthServer(settings.metrics_host, settings.metrics_port, app, metrics, clock)
+    worker = PathlineWorker(app, health, loop=loop)
+    log.info(
+        "starting %s as %s, rules %s", ",".join(agents), settings.app_id, shelf.own.digest[:12]
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        if isinstance(worker.crash_reason, BadSetting):
+            raise worker.crash_reason from None
+        sys.exit(BROKEN if end.code else 0)
+
+
+async def prepare(settings: Settings, shelf: RuleShelf) -> None:
+    """Refuse topics that would break a promise; publish our rule set. Raises BadSetting."""
+    findings = await check_topics(settings)
+    for finding in findings:
+        log.warning("%s", finding)
+    if fatal := [str(finding) for finding in findings if finding.fatal]:
+        raise BadSetting("the topics are not as they must be:\n" + "\n".join(fatal))
+    appender = KafkaAppender(settings)
+    try:
+        await appender.start()
+        await shelf.publish(appender)
+    finally:
+        await appender.stop()
+
+
+def read_gauges(
+    app: PathlineApp, settings: Settings, shelf: RuleShelf, clock: Clock
+) -> Iterator[Reading]:
+    """All gauges of this worker."""
+    yield Reading("pathline_rules_info", (shelf.own.digest,), 1)
+    remaining = (
+        cast(TableManager, app.tables).recovery.active_remaining_total() if app.in_recovery else 0
+    )
+    yield Reading("pathline_recovery_remaining_records", (), max(0, remaining))
+    for agent in app.agents.values():
+        yield Reading("pathline_queued_batches", (agent.name,), agent.channel.queue.qsize())
+    yield from read_shards(app.runtimes, clock.wall_ms(), int(settings.lateness_s * 1000))
+
+
+def die(code: int, message: str) -> NoReturn:
+    """End at once: what memory holds must not be written, and nobody may go on with it."""
+    log.critical("%s", message)
+    logging.shutdown()
+    os._exit(code)

@@ -1,0 +1,66 @@
+"""The transactional writer: all that one checkpoint writes becomes visible at once, or never.
+
+At the end of the data path. One per agent and partition; starting it fences whoever held the
+partition before. Whole record batches go out, since a future per record costs ten times the CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+
+from streams.connection import client_options
+from streams.ports import Rows
+from streams.settings import Settings
+
+BATCH_BYTES = 512 * 1024
+
+
+class KafkaWriter:
+    """transactional.id = {app_id}-{agent}-{partition}."""
+
+    def __init__(self, settings: Settings, agent: str, source: str, partition: int) -> None:
+        self._group = settings.app_id
+        self._source = TopicPartition(source, partition)
+        self._producer = AIOKafkaProducer(
+            **client_options(settings),
+            transactional_id=f"{settings.app_id}-{agent}-{partition}",
+            transaction_timeout_ms=int(settings.transaction_timeout_s * 1000),
+            acks="all",
+            compression_type="zstd",
+            max_batch_size=BATCH_BYTES,
+            linger_ms=0,
+        )
+
+    async def start(self) -> None:
+        await self._producer.start()
+
+    async def commit(self, rows: Rows, next: int) -> None:
+        producer = self._producer
+        await producer.begin_transaction()
+        sent = await self._send(rows)
+        await producer.send_offsets_to_transaction({self._source: next}, self._group)
+        await asyncio.gather(*sent)
+        await self._end()
+
+    async def _send(self, rows: Rows) -> list[asyncio.Future[object]]:
+        producer, sent = self._producer, []
+        for (topic, partition), records in rows.items():
+            waiting = iter(records)
+            row = next(waiting, None)
+            while row is not None:
+                batch = producer.create_batch()  # takes its first record whatever its size
+                while row is not None and batch.append(
+                    timestamp=None, key=row.key, value=row.value, headers=list(row.headers)
+                ):
+                    row = next(waiting, None)
+                sent.append(await producer.send_batch(batch, topic, partition=partition))
+        return sent
+
+    async def _end(self) -> None:
+        await self._producer.commit_transaction()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
