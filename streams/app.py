@@ -167,12 +167,12 @@ def compose(
 
     app.runtimes = [add(makers[name]()) for name in agents]
     app.batch_topics = frozenset(runtime.agent.source for runtime in app.runtimes)
-    app.on_partitions_revoked.connect(_close_on_revoke)
+    app.on_partitions_revoked.connect(cast(Any, _close_on_revoke))
     app.task(app.keep_house)
     return app
 
 
-async def _close_on_revoke(app: PathlineApp, revoked: set[TP], **kwargs: Any) -> None:
+async def _close_on_revoke(app: Any, *args: Any, **kwargs: Any) -> None:
     await app.close_shards()
 
 

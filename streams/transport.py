@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -79,19 +79,27 @@ class BatchThread(AIOKafkaConsumerThread):
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         # No await from taking the records to the end: generation, epochs, positions are theirs.
         fetched = Fetched(records)
-        fetched.generation = consumer._coordinator.generation
-        assigned = consumer._subscription.subscription.assignment
+        fetched.generation = cast(Any, consumer._coordinator).generation
+        assigned = _assignment(consumer)
         for tp in [tp for tp in active_partitions | fetched.keys() if tp in self._ends]:
-            state = assigned.state_value(tp)
+            state = assigned.state_value(tp) if assigned else None
             taken = fetched.pop(tp, [])
-            start, end = self._ends[tp], state.position if state else -1
+            start, end = (
+                self._ends[tp],
+                state.position if state and state.has_valid_position else -1,
+            )
             if end > start:
                 self._ends[tp] = end
                 fetched.batches[tp] = Batch(taken, start, end, fetched.generation, self.epochs[tp])
         return fetched
 
     def _is_batched(self, tp: TP) -> bool:
-        return tp.topic in self.consumer.app.batch_topics
+        return tp.topic in cast(BatchConsumer, self.consumer).app.batch_topics
+
+
+def _assignment(consumer: AIOKafkaConsumer) -> Any:
+    subscription = consumer._subscription.subscription
+    return subscription.assignment if subscription else None
 
 
 class BatchConsumer(Consumer):
@@ -106,7 +114,7 @@ class BatchConsumer(Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's own signature
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(cast(Any, self.can_resume_flow))  # until it is set, or we stop
         active = self._get_active_partitions()
         if self.app.rebalancing:
             # Until "Worker ready" Faust resumes sources, then seeks, then clears queues.
@@ -114,7 +122,7 @@ class BatchConsumer(Consumer):
         if not active:  # aiokafka takes an empty set for all partitions
             await asyncio.sleep(PAUSE_S)
             return
-        fetched = await self._getmany(active, timeout)
+        fetched = cast(Fetched, await self._getmany(active, timeout))
         if not fetched or self.should_stop or not self.flow_active:
             return  # what is dropped here, the position check finds
         for tp, batch in fetched.batches.items():
@@ -126,8 +134,9 @@ class BatchConsumer(Consumer):
             yield tp, self._to_message(tp, record)
 
     def _batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
+        value = cast(Any, batch)  # BatchTopic does not decode it
         return ConsumerMessage(
-            tp.topic, tp.partition, batch.end - 1, 0.0, 0, None, None, batch, None, 0, 0, TP(*tp),
+            tp.topic, tp.partition, batch.end - 1, 0.0, 0, None, None, value, None, 0, 0, TP(*tp),
             generation_id=batch.generation,
         )  # fmt: skip
 
@@ -142,8 +151,7 @@ class BatchConsumer(Consumer):
 
     def stable_end(self, tp: TP) -> int | None:
         """One past the last committed record, as of the newest fetch."""
-        consumer = self._thread._ensure_consumer()
-        assigned = consumer._subscription.subscription.assignment
+        assigned = _assignment(self._thread._ensure_consumer())
         state = assigned.state_value(tp) if assigned else None
         return state.lso if state else None
 
