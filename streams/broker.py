@@ -123,8 +123,8 @@ class EmbeddedKafka:
         return verdict
 
     def _running(self) -> psutil.Process | None:
-        if self._child is not None:
-            self._child.poll()  # reap a child that died
+        if self._child is not None and self._child.poll() is None:
+            return psutil.Process(self._child.pid)
         return self.home.running()
 
     def _wait_until_it_answers(self, pid: int) -> bool:

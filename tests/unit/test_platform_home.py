@@ -57,15 +57,17 @@ def test_a_pid_that_is_gone_is_stale(home: KafkaHome) -> None:
 
 
 def test_a_process_with_the_properties_of_this_folder_is_the_one(home: KafkaHome) -> None:
-    command = [sys.executable, "-c", "input()", str(home.properties)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    code = "print('up', flush=True); input()"
+    command = [sys.executable, "-c", code, str(home.properties)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         home.write_pid(process.pid, 19092)
         running = home.running()
         assert running is not None
         assert running.pid == process.pid
         assert kafka_of(home).stop() == Stopped.STOPPED
         assert home.running() is None
-        process.wait()
 
 
 @pytest.mark.parametrize("text", ["", "42", "pathline", "42 x"])
