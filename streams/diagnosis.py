@@ -25,6 +25,7 @@ from streams.topics import Topics
 
 LAG_RECORDS_MAX = 10_000  # of one partition; a worker reads so many in less than a second
 ANSWER_TIMEOUT_S = 2
+BODY_BYTES_MAX = 1_000_000
 ATTEMPTS, PAUSE_S = 20, 0.25
 
 
@@ -65,25 +66,33 @@ async def diagnose(settings: Settings) -> list[Check]:
 
 def check_worker(settings: Settings) -> Check:
     """Whether the worker's /readyz says that tables are recovered and rules loaded."""
-    host, port = settings.metrics_host, settings.metrics_port
-    where = f"{host}:{port}"
-    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_TIMEOUT_S)
+    where = f"{settings.metrics_host}:{settings.metrics_port}"
     try:
-        connection.request("GET", "/readyz")
-        response = connection.getresponse()
-        told = response.read(1_000).decode("utf-8", "replace").strip()
-    except (OSError, http.client.HTTPException) as error:
+        status, told = ask_worker(settings, "/readyz")
+    except Unavailable as error:
         hint = (
             "Start one with `pathline worker`; if it runs elsewhere, set PATHLINE_METRICS_HOST and"
             " PATHLINE_METRICS_PORT to where its /readyz is."
         )
-        return Check("worker", Verdict.WRONG, f"none answers at {where} ({error})", hint)
+        return Check("worker", Verdict.WRONG, str(error), hint)
+    if status == http.client.OK:
+        return Check("worker", Verdict.FINE, f"ready at {where}: tables recovered, rules loaded")
+    hint = "It recovers its tables and opens its partitions; if this lasts, its log says why."
+    return Check("worker", Verdict.WRONG, f"not ready at {where}: {told}", hint)
+
+
+def ask_worker(settings: Settings, path: str) -> tuple[int, str]:
+    """Status and body of a page of the worker. Raises Unavailable when none answers."""
+    host, port = settings.metrics_host, settings.metrics_port
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read(BODY_BYTES_MAX).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(f"no worker answers at {host}:{port} ({error})") from None
     finally:
         connection.close()
-    if response.status == http.client.OK:
-        return Check("worker", Verdict.FINE, f"ready at {where}: tables recovered, rules loaded")
-    hint = "It recovers its tables and loads its rules; if this lasts, its log says why."
-    return Check("worker", Verdict.WRONG, f"not ready at {where}: {told}", hint)
 
 
 async def check_lag(settings: Settings) -> list[Check]:

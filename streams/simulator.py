@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from models.event import CloudEvent
 from streams.plots import PLOTS, SATURDAY, SCRIPT_DAYS, Beat, Life, Plot
 
+START = date(2026, 3, 2)  # a Monday, in the years of the calendars
 ZONES = tuple(map(ZoneInfo, ("Asia/Shanghai", "Europe/Berlin", "America/New_York")))
 DAYS_MIN = SCRIPT_DAYS + 1
 QUIET = timedelta(minutes=30)  # around a beat there is no noise: it would be part of the plot

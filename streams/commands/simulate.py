@@ -19,9 +19,7 @@ from streams.commands.send import Rate, end, send_lines
 from streams.console import Json
 from streams.jsonl import STANDARD, Line
 from streams.settings import load_settings
-from streams.simulator import DAYS_MIN, simulate
-
-START = "2026-03-02"
+from streams.simulator import DAYS_MIN, START, simulate
 
 
 def command(
@@ -30,7 +28,7 @@ def command(
     days: Annotated[int, typer.Option(min=DAYS_MIN, max=366, help="So many days.")] = 28,
     start: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day, local to each account.")
-    ] = START,  # type: ignore[assignment]  # typer parses it
+    ] = f"{START}",  # type: ignore[assignment]  # typer parses it
     out: Annotated[str, typer.Option(help="File for JSONL; - is standard output.")] = STANDARD,
     topic: Annotated[
         str | None, typer.Option(help="Send them into this topic (raw, say) instead.")

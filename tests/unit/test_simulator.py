@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -13,20 +13,14 @@ from models.event import CloudEvent, Event, place, to_ms
 from rules.loader import load
 from rules.partition import Partition
 from rules.ruleset import compile_rules
+from streams.demo.tally import RULES
 from streams.plots import PLOTS
 from streams.settings import Settings
-from streams.simulator import cast, simulate
+from streams.simulator import START, cast, simulate
 
-START, DAYS = date(2026, 3, 2), 28
+DAYS = 28
 ACCOUNTS = 3 * len(PLOTS)  # each plot in each time zone
 SEEDS = range(5)
-RULES = {
-    "competitor-then-paper": {"buying.compare-then-security-paper"},
-    "silent-trial": {"trial.silent-to-day-11"},
-    "contract-unanswered": {"contract.legal-reply-2bh", "contract.legal-reply-2h"},
-    "second-inquiry": {"quote.second-legal-inquiry"},
-    "slow-service": {"service.first-reply-4h"},
-}
 
 
 def life(seed: int, account: str) -> list[CloudEvent]:
