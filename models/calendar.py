@@ -93,7 +93,7 @@ class Calendar:
         if place >= len(span.days):
             raise UncoveredYear(self.id, span.last_year + 1)
         day = date.fromordinal(span.days[place])
-        return int(datetime.combine(day, local.time().replace(fold=0), self.tz).timestamp())
+        return int(datetime.combine(day, local.time(), self.tz).timestamp())
 
     def _span(self, at_s: int) -> _Span:
         for span in self._spans:

@@ -81,6 +81,11 @@ def test_a_make_up_day_may_have_hours_of_its_own() -> None:
     assert half.between(instant("2026-02-14 00:00"), instant("2026-02-15 00:00")) == 7200
 
 
+def test_hours_may_touch() -> None:
+    shifts = calendar(week={"mon-fri": ["06:00-14:00", "14:00-22:00"]})
+    assert local(shifts.advance(instant("2026-03-02 13:00"), 7200)) == "2026-03-02 15:00:00"
+
+
 def test_until_midnight_is_2400() -> None:
     night = calendar(week={"sat": ["22:00-24:00"], "sun": ["00:00-01:00"]}, years={2026: {}})
     friday = instant("2026-03-06 12:00")
@@ -124,6 +129,7 @@ def test_years_with_a_gap_do_not_count_through_it() -> None:
         ({"tz": "Asia/Peking"}, "not an IANA time zone"),
         ({"week": {"mon-fri": ["9-12"]}}, "write hours as"),
         ({"week": {"mon-fri": ["12:00-09:00"]}}, "ends before it begins"),
+        ({"week": {"mon-fri": ["09:00-09:00"]}}, "ends before it begins"),
         ({"week": {"mon-fri": ["09:00-12:00", "11:00-18:00"]}}, "in order and not overlap"),
         ({"week": {"mon-fri": ["09:00-12:00"], "fri": []}}, "names fri twice"),
         ({"week": {"fri-mon": ["09:00-12:00"]}}, "runs backwards"),

@@ -165,6 +165,7 @@ def test_all_faults_of_all_files_are_told_at_once(folders: Folders) -> None:
         ("start.data.who", "⟦{{stat.data.who}}", "{{stat.data.who}} is not known here"),
         ("waits for {{start.data.who}}", "waits for ⟦{{pause.data.who}}", "{{pause.data.who}}"),
         ('why: "{{account}}', 'why: ⟦"{{account}', "braces of a {{…}} that do not pair"),
+        ('why: "{{account}} waits', 'why: ⟦"account}} waits', "braces of a {{…}} that do not pair"),
         ("at: 0h", "at: ⟦0", "0 is not a duration"),
         ("{at: 2h, state", "{at: ⟦2, state", INSTANT),
         ("start: 2026-03-02T09:00:00+08:00", "start: ⟦1772442000", INSTANT),
@@ -205,6 +206,11 @@ def test_a_test_may_not_end_before_its_last_event(folders: Folders) -> None:
     text = RULE.replace("at: 0h", "at: 25h")
     (told,) = folders.write("rules/legal-reply.yml", text).faults()
     assert told == "rules/legal-reply.yml:22:16: ends before the last event"
+
+
+def test_data_of_a_test_is_no_part_of_the_rule(folders: Folders) -> None:
+    data = "{pages: 4, where: up @ the top, calendar: of saints}"
+    assert folders.write("rules/legal-reply.yml", RULE.replace("{pages: 4}", data)).load().rules
 
 
 def test_two_files_with_the_same_id_are_told(folders: Folders) -> None:
