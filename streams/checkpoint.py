@@ -1,6 +1,7 @@
-"""What one checkpoint writes: changelog, position, outputs, as rows by topic and partition.
+"""A checkpoint: changelog, position, outputs, dead letters and offset, in one transaction.
 
-Between the job's snapshot and the writer's transaction; pure.
+The end of the data path. `draw_up` says what is written; `Checkpointer` writes it. A checkpoint
+that fails ends the process: memory is then ahead of the log, and nobody may go on with it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
+from streams.clock import Clock
 from streams.job import Out, Snapshot
-from streams.ports import Row, Rows
+from streams.metrics import Metrics
+from streams.ports import Die, Row, Rows, Store
 from streams.position import Position, encode_position, position_key
+from streams.shard import Shard
 
 KEYS_CACHED = 65_536
+BROKEN = 70
 
 
 class Layout(NamedTuple):
-    """changelog: its topic. partitions: of every topic that a checkpoint writes to."""
+    """agent: its name. changelog: its topic. partitions: of every topic that is written to."""
 
+    agent: str
     changelog: str
     partitions: int
 
@@ -56,8 +62,35 @@ def _partition(out: Out, partitions: int) -> int:
     return partition_of(out.key, partitions)
 
 
-def size_of(rows: Rows) -> int:
-    """Bytes of keys and values, uncompressed."""
-    return sum(
-        len(row.key or b"") + len(row.value or b"") for listed in rows.values() for row in listed
-    )
+class Checkpointer:
+    """Writes the checkpoints of one agent."""
+
+    def __init__(
+        self, layout: Layout, store: Store, clock: Clock, metrics: Metrics, die: Die
+    ) -> None:
+        self._layout = layout
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._die = die
+
+    async def write(self, shard: Shard) -> None:
+        """Everything since the last one. Records are applied meanwhile; they are for the next."""
+        async with shard.lock:
+            if not shard.ready or shard.next == shard.committed:
+                return
+            started = self._clock.steady_s()
+            next, clock = shard.next, shard.job.clock
+            snapshot = shard.job.snapshot(self._clock.wall_ms())
+            shard.uncommitted = 0
+            rows, changes = draw_up(snapshot, self._layout, shard.partition, next, clock)
+            agent = self._layout.agent
+            try:
+                await shard.writer.commit(rows, next, snapshot.note)
+            except BaseException as error:  # fenced, timed out, broker gone
+                self._die(BROKEN, f"{agent}/{shard.partition}: checkpoint failed: {error!r}")
+            self._store.write(shard.partition, changes)
+            ended = self._clock.steady_s()
+            shard.commit(next, ended)
+            now_ms = self._clock.wall_ms()
+            self._metrics.checkpointed(agent, snapshot, rows, ended - started, now_ms)

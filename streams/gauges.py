@@ -12,12 +12,13 @@ from streams.shard import Shard
 def read_shards(runtimes: Iterable[Runtime], now_ms: int, lateness_ms: int) -> Iterator[Reading]:
     """The gauges of each partition."""
     for runtime in runtimes:
+        yield Reading("pathline_queued_batches", (runtime.agent.name,), runtime.source.waiting())
         for partition, shard in runtime.shards.items():
             labels = runtime.agent.name, str(partition)
             yield Reading("pathline_partition_ready", labels, float(shard.ready))
             if not shard.ready:
                 continue
-            records, seconds = lag_of(shard, runtime.end_of(shard), now_ms)
+            records, seconds = lag_of(shard, runtime.source.end(partition), now_ms)
             yield Reading("pathline_lag_records", labels, records)
             yield Reading("pathline_lag_seconds", labels, seconds)
             yield Reading("pathline_uncommitted_records", labels, shard.uncommitted)

@@ -59,13 +59,15 @@ class Snapshot(NamedTuple):
     """A consistent cut between two records.
 
     changes: (key, value) for the changelog, None deletes. header: joins the position record.
-    stats: counts since the last snapshot, by named reason, for the metrics.
+    stats: counts since the last snapshot, by named reason, for the metrics. note: metadata of the
+    group's offset, for whoever watches the input.
     """
 
     changes: Sequence[tuple[bytes, bytes | None]]
     header: dict[str, Any]
     outputs: Sequence[Out]
     stats: Counter[str]
+    note: str = ""
 
 
 class Poison(Exception):

@@ -13,13 +13,19 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.checkpoint import size_of
 from streams.job import Snapshot
 from streams.ports import Rows
 
 LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 DURATION_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZE_BYTES = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
+
+
+def size_of(rows: Rows) -> int:
+    """Bytes of keys and values, uncompressed."""
+    return sum(
+        len(row.key or b"") + len(row.value or b"") for listed in rows.values() for row in listed
+    )
 
 
 class Reading(NamedTuple):

@@ -6,10 +6,13 @@ log, broker and clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, NoReturn, Protocol
 
 from streams.job import Headers
+
+Die = Callable[[int, str], NoReturn]
+"""Log the message and end the process at once, with this exit code."""
 
 
 class Row(NamedTuple):
@@ -33,6 +36,9 @@ class Source(Protocol):
     def end(self, partition: int) -> int | None:
         """One past its last committed record as of the newest fetch; None: nothing is known."""
 
+    def waiting(self) -> int:
+        """Deliveries that wait for the agent."""
+
     async def seek(self, partition: int, offset: int) -> int:
         """Deliver from here on. Returns the epoch that batches fetched after the seek carry."""
 
@@ -46,14 +52,24 @@ class Store(Protocol):
         """After the commit, never before."""
 
 
+class Horizon(Protocol):
+    """How far time may go: nobody may say "no answer came" of answers that still wait outside."""
+
+    async def carried_ms(self) -> int:
+        """What was appended to the raw topic before this instant is committed to ours."""
+
+
 class Writer(Protocol):
     """Writes the checkpoints of one partition of one agent."""
 
     async def start(self) -> None:
         """Fence the owner before us: from here on nothing of his can become visible."""
 
-    async def commit(self, rows: Rows, next: int) -> None:
-        """All rows and the group's offset in one transaction. Any error: it is not committed."""
+    async def commit(self, rows: Rows, next: int, note: str) -> None:
+        """All rows and the group's offset in one transaction. Any error: it is not committed.
+
+        note: metadata of the offset, at most 4 kB.
+        """
 
     async def stop(self) -> None: ...
 

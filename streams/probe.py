@@ -1,4 +1,4 @@
-"""Asks Kafka for offsets, on a connection of its own.
+"""Asks Kafka for offsets, on connections of its own.
 
 Beside the data path. On the connection that fetches, each question would wait for the fetch before
 it, up to half a second; and it would have to cross threads.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.connection import client_options
 from streams.settings import Settings
@@ -19,38 +20,43 @@ Offsets = Mapping[int, int]
 
 
 class OffsetProbe:
-    """A consumer that consumes nothing and joins no group. Start it in the loop that uses it."""
+    """Consumes nothing and joins no group. Start it in the loop that uses it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: AIOKafkaConsumer
+        self._admin: AIOKafkaAdminClient
 
     async def start(self) -> None:
-        self._consumer = AIOKafkaConsumer(
-            **client_options(self._settings),
-            group_id=self._settings.app_id,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-        )
+        options = client_options(self._settings)
+        self._consumer = AIOKafkaConsumer(**options, isolation_level="read_committed")
+        self._admin = AIOKafkaAdminClient(**options)
         await self._consumer.start()
+        await self._admin.start()
 
     async def stop(self) -> None:
-        if self._consumer is not None:
-            await self._consumer.stop()
+        await self._consumer.stop()
+        await self._admin.close()
 
     async def begins(self, topic: str, partitions: Collection[int]) -> Offsets:
         """Offset of the first record."""
-        found = await self._started.beginning_offsets(
-            [TopicPartition(topic, p) for p in partitions]
-        )
-        return {tp.partition: offset for tp, offset in found.items()}
+        found = await self._consumer.beginning_offsets(_places(topic, partitions))
+        return {place.partition: offset for place, offset in found.items()}
 
     async def ends(self, topic: str, partitions: Collection[int]) -> Offsets:
         """One past the last committed record."""
-        found = await self._started.end_offsets([TopicPartition(topic, p) for p in partitions])
-        return {tp.partition: offset for tp, offset in found.items()}
+        found = await self._consumer.end_offsets(_places(topic, partitions))
+        return {place.partition: offset for place, offset in found.items()}
 
-    @property
-    def _started(self) -> AIOKafkaConsumer:
-        assert self._consumer is not None, "started before it is used"
-        return self._consumer
+    async def group(
+        self, topic: str, partitions: Collection[int]
+    ) -> Mapping[int, OffsetAndMetadata]:
+        """Where our group stands, and its notes; a partition without an offset is left out."""
+        found = await self._admin.list_consumer_group_offsets(
+            self._settings.app_id, partitions=_places(topic, partitions)
+        )
+        return {place.partition: at for place, at in found.items() if at.offset >= 0}
+
+
+def _places(topic: str, partitions: Collection[int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition) for partition in partitions]

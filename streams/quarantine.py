@@ -8,13 +8,12 @@ offset of the culprit known; this time the culprit is set aside before the engin
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from models.account import Account
 from models.errors import BadInput
 from rules.partition import Partition
 from streams.job import Poison, Record
-from streams.rejects import Rejects
 
 log = logging.getLogger(__name__)
 
@@ -22,17 +21,16 @@ log = logging.getLogger(__name__)
 class Quarantine:
     """watches: whether `check` may say no to anything; spares the others the call.
 
-    poison: by offset, what broke the engine when it was read the first time.
+    poison: what broke the engine when it was read before.
     """
 
     REASON = "account_quarantined"
 
-    def __init__(
-        self, partition: Partition, rejects: Rejects, poison: Mapping[int, Poison]
-    ) -> None:
+    def __init__(self, partition: Partition, poison: Sequence[Poison]) -> None:
         self._partition = partition
-        self._rejects = rejects
-        self._poison = poison
+        self._poison: dict[int, list[Poison]] = {}
+        for known in poison:
+            self._poison.setdefault(known.offset, []).append(known)
         self._accounts: set[str] = set()
         self.watches = bool(poison)
 
@@ -44,8 +42,7 @@ class Quarantine:
 
     def check(self, record: Record, account: str | None) -> None:
         """Raises BadInput when the engine must not see the record. account: None for control."""
-        poison = self._poison.get(record.offset)
-        if poison is not None:
+        for poison in self._poison.get(record.offset, ()):
             if poison.account is not None:
                 self._confine(poison.account)
             if poison.account == account:

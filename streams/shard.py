@@ -15,6 +15,7 @@ from streams.job import Job, Poison, Record
 from streams.ports import Writer
 
 STALL_S = 5.0
+POISON_MAX = 100  # between two checkpoints
 
 
 class Batch(NamedTuple):
@@ -54,8 +55,8 @@ class Shard:
     """next: offset of the next record to apply. committed: the same, as the changelog has it.
 
     ready: opened from the recovered table. uncommitted: records since the last snapshot.
-    last_append: ms, append time of the newest applied record. holes: since the last progress.
-    poison: by offset, see streams/quarantine.py. waits_since: s, of the oldest uncommitted move.
+    last_append: ms, append time of the newest applied record. tries: since the last progress.
+    poison: see streams/quarantine.py. waits_since: s, of the oldest uncommitted move.
     """
 
     def __init__(self, partition: int, generation: int, writer: Writer, now_s: float) -> None:
@@ -69,8 +70,8 @@ class Shard:
         self.epoch = -1
         self.uncommitted = 0
         self.last_append = 0
-        self.holes = 0
-        self.poison: dict[int, Poison] = {}
+        self.tries = 0
+        self.poison: list[Poison] = []
         self.checkpointed_at = self.moved_at = now_s
         self.waits_since: float | None = None
         self.ticked_at = 0.0
@@ -78,10 +79,18 @@ class Shard:
     def open(self, job: Job, next: int, now_s: float) -> None:
         """Take up a job that stands at `next`; deliveries count from the next seek on."""
         self.job = job
-        self.next = self.committed = next
+        self.next = next
+        self.committed = -1  # so that a first checkpoint tells monitors where the group stands
         self.uncommitted = 0
         self.checkpointed_at = self.moved_at = now_s
         self.waits_since = None
+
+    def learn(self, poison: Poison) -> bool:
+        """Remember what broke the engine; False when that does not help, or it is too much."""
+        self.poison = [known for known in self.poison if known.offset >= self.committed]
+        seen = [(known.offset, known.account) for known in self.poison]
+        self.poison.append(poison)
+        return (poison.offset, poison.account) not in seen and len(seen) < POISON_MAX
 
     def admit(self, batch: Batch) -> tuple[Verdict, Sequence[Record]]:
         """The records that continue the log, if the delivery does; called once per delivery."""
@@ -95,11 +104,11 @@ class Shard:
             return Verdict.FITS, batch.records
         return Verdict.FITS, [r for r in batch.records if r.offset >= self.next]
 
-    def moved(self, batch: Batch, records: Sequence[Record], now_s: float) -> None:
-        """The records of an admitted batch have been applied."""
-        self.next = batch.end
+    def moved(self, next: int, records: Sequence[Record], now_s: float) -> None:
+        """These records have been applied, and with them the log up to `next`."""
+        self.next = next
         self.moved_at = now_s
-        self.holes = 0
+        self.tries = 0
         if self.waits_since is None:
             self.waits_since = now_s
         if records:
@@ -135,6 +144,6 @@ class Shard:
         return until_ms if now_s - self.ticked_at >= pace.tick_every_s else None
 
     def is_stalled(self, now_s: float, end: int | None) -> bool:
-        """The log goes on and nothing arrives: a delivery was lost at its end, without a hole."""
+        """The log goes on, nothing waits and nothing arrives: a delivery was lost at its end."""
         behind = self.ready and end is not None and self.next < end
         return behind and now_s - self.moved_at > STALL_S

@@ -8,7 +8,7 @@ record Faust costs 30 times the CPU, and it decodes, acks and commits in ways th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, cast
 
 import faust
@@ -23,7 +23,7 @@ from streams.shard import Batch
 
 FETCH_WAIT_MS = 500
 PAUSE_S = 0.02  # between two looks while there is nothing to fetch from
-QUEUED_BATCHES = 16  # per agent; beyond that fetching waits
+QUEUED_BATCHES = 8  # per agent; beyond that fetching waits
 
 
 class Fetched(dict[TP, Any]):
@@ -166,7 +166,7 @@ class BatchTransport(Transport):
 class BatchTopic(faust.Topic):
     """A topic whose messages are batches: neither decoded nor acked nor committed by Faust."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Faust clones it with its own
         super().__init__(*args, **{**kwargs, "acks": False, "maxsize": QUEUED_BATCHES})
 
     def _compile_decode(self) -> None:
@@ -179,12 +179,14 @@ class BatchTopic(faust.Topic):
 class FaustSource:
     """The topic that an agent reads, as its runtime sees it (streams/ports.py, Source)."""
 
-    def __init__(
-        self, consumer: Callable[[], BatchConsumer], topic: str, probe: OffsetProbe
-    ) -> None:
-        self._consumer = consumer
+    def __init__(self, app: faust.App, topic: str, probe: OffsetProbe) -> None:
+        self._app = app
         self._topic = topic
         self._probe = probe
+
+    @property
+    def _consumer(self) -> BatchConsumer:
+        return cast(BatchConsumer, self._app.consumer)
 
     async def bounds(self, partition: int) -> tuple[int, int]:
         begins = await self._probe.begins(self._topic, [partition])
@@ -192,7 +194,11 @@ class FaustSource:
         return begins[partition], ends[partition]
 
     def end(self, partition: int) -> int | None:
-        return self._consumer().stable_end(TP(self._topic, partition))
+        return self._consumer.stable_end(TP(self._topic, partition))
+
+    def waiting(self) -> int:
+        channels = cast(Iterable[faust.Topic], self._app.topics)
+        return sum(c.queue.qsize() for c in channels if self._topic in c.topics)
 
     async def seek(self, partition: int, offset: int) -> int:
-        return await self._consumer().seek_batched(TP(self._topic, partition), offset)
+        return await self._consumer.seek_batched(TP(self._topic, partition), offset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.connection import client_options
 from streams.ports import Rows
@@ -37,11 +37,13 @@ class KafkaWriter:
     async def start(self) -> None:
         await self._producer.start()
 
-    async def commit(self, rows: Rows, next: int) -> None:
+    async def commit(self, rows: Rows, next: int, note: str) -> None:
         producer = self._producer
         await producer.begin_transaction()
         sent = await self._send(rows)
-        await producer.send_offsets_to_transaction({self._source: next}, self._group)
+        await producer.send_offsets_to_transaction(
+            {self._source: OffsetAndMetadata(next, note)}, self._group
+        )
         await asyncio.gather(*sent)
         await self._end()
 

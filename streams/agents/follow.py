@@ -52,7 +52,7 @@ class FollowJob:
         partition: Partition,
         announcer: Announcer,
         rejects: Rejects,
-        poison: Mapping[int, Poison],
+        poison: Sequence[Poison],
         *,
         own_digest: str,
         rules_of: Callable[[str], RuleSet],
@@ -61,7 +61,7 @@ class FollowJob:
         self.partition = partition
         self._announcer = announcer
         self._rejects = rejects
-        self._quarantine = Quarantine(partition, rejects, poison)
+        self._quarantine = Quarantine(partition, poison)
         self._own_digest = own_digest
         self._rules_of = rules_of
         self._skew_ms = skew_ms
@@ -201,7 +201,7 @@ class FollowAgent:
         )
 
     async def make_job(
-        self, partition: int, header: Mapping[str, Any], poison: Mapping[int, Poison]
+        self, partition: int, header: Mapping[str, Any], poison: Sequence[Poison]
     ) -> FollowJob:
         """Under the rule set that was active; a partition never opened begins under ours.
 

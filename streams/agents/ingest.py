@@ -7,12 +7,13 @@ partition in the order in which they came. Holds no state but its position; dedu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from models.errors import BadInput
 from streams.codec import RawLimits, encode_event, parse_raw
 from streams.control import Control
+from streams.feed_watch import encode_note, feed_of
 from streams.job import Out, Poison, Record, Snapshot
 from streams.rejects import RejectLimits, Rejects
 from streams.settings import Settings
@@ -22,7 +23,10 @@ NAME = "ingest"
 
 
 class IngestJob:
-    """One partition of the raw topic. to: the interactions. dead_letters: where rejects go."""
+    """One partition of the raw topic.
+
+    to: the interactions. dead_letters: where rejects go. feeds: those to be watched.
+    """
 
     clock = 0
 
@@ -33,8 +37,11 @@ class IngestJob:
         dead_letters: str,
         limits: RawLimits,
         reject_limits: RejectLimits,
+        feeds: frozenset[str] = frozenset(),
     ) -> None:
         self._to = to
+        self._feeds = feeds
+        self._seen: dict[str, int] = {}
         self._limits = limits
         self._outputs: list[Out] = []
         self._stats: Counter[str] = Counter()
@@ -47,6 +54,9 @@ class IngestJob:
     def apply(self, records: Sequence[Record]) -> None:
         outputs, to, limits = self._outputs, self._to, self._limits
         good = 0
+        if records:
+            for feed in self._feeds - self._seen.keys():  # alive from here on, till it is silent
+                self._seen[feed] = records[0].timestamp
         for ahead, record in enumerate(records):
             try:
                 event = parse_raw(record, limits)
@@ -55,6 +65,8 @@ class IngestJob:
                 self._rejects.add(record, fault, ahead)
             else:
                 good += 1
+                if self._feeds and (feed := feed_of(event.source)) in self._feeds:
+                    self._seen[feed] = record.timestamp
                 key = event.subject.encode()
                 outputs.append(Out(to, key, value))
         self._rejects.seen(len(records))
@@ -64,11 +76,13 @@ class IngestJob:
         outputs, self._outputs = self._outputs, []
         stats = self._stats.copy()
         self._stats.clear()
-        header = {"rejects": self._rejects.header()}
-        return Snapshot([], header, outputs + self._rejects.take(), stats)
+        header = {"rejects": self._rejects.header(), "feeds": self._seen}
+        note = encode_note(self._seen)
+        return Snapshot([], header, outputs + self._rejects.take(), stats, note)
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
         self._rejects.restore(header["rejects"])
+        self._seen = {f: at for f, at in header["feeds"].items() if f in self._feeds}
 
     def greetings(self) -> list[Control]:
         return []
@@ -85,18 +99,26 @@ class IngestAgent:
 
     name = NAME
 
-    def __init__(self, settings: Settings, topics: Topics) -> None:
+    def __init__(self, settings: Settings, topics: Topics, feeds: Collection[str]) -> None:
         self.source = topics.raw.name
         self._to = topics.interactions.name
+        self._feeds = frozenset(feeds)
         self._dead_letters = topics.dead_letters.name
         self._limits = RawLimits(settings.record_bytes_max, int(settings.future_skew_s * 1000))
         self._reject_limits = RejectLimits(settings.rejects_ratio_max, settings.rejects_in_row_max)
 
     async def make_job(
-        self, partition: int, header: Mapping[str, Any], poison: Mapping[int, Poison]
+        self, partition: int, header: Mapping[str, Any], poison: Sequence[Poison]
     ) -> IngestJob:
         source = self.source, partition
-        return IngestJob(source, self._to, self._dead_letters, self._limits, self._reject_limits)
+        return IngestJob(
+            source,
+            self._to,
+            self._dead_letters,
+            self._limits,
+            self._reject_limits,
+            self._feeds,
+        )
 
     async def prepare(self, records: Sequence[Record]) -> None:
         """A raw record names nothing that would have to be loaded."""
