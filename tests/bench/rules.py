@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from tests.story import COMMON, TESTS
 
 LONG = "data.dwell_s > 180.0"
 
@@ -65,3 +71,17 @@ RULES: list[dict[str, Any]] = [
     _absence("abs-service", "service.replied", "page.viewed", "5d"),
     _absence("abs-paper", "paper.downloaded", "pricing.viewed", "14d"),
 ]
+
+
+def filled(rule: dict[str, Any]) -> dict[str, Any]:
+    """With what the grammar demands of every rule."""
+    return {**COMMON, "tests": TESTS, **rule}
+
+
+def write_rules(folder: Path, rules: Iterable[dict[str, Any]]) -> Path:
+    """One YAML file a rule; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for rule in rules:
+        text = yaml.safe_dump(filled(rule), sort_keys=False)
+        (folder / f"{rule['id']}.yml").write_text(text, "utf-8")
+    return folder

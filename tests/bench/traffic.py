@@ -43,8 +43,18 @@ FOLLOWED = {
 }
 
 
-def traffic(events: int, accounts: int, seed: int = 42) -> Iterator[tuple[bytes, bytes]]:
-    """(key, structured CloudEvent as JSON), in the order in which they are sent."""
+def traffic(
+    events: int,
+    accounts: int,
+    seed: int = 42,
+    start_ms: int = T0_MS,
+    span_ms: int = SPAN_MS,
+) -> Iterator[tuple[bytes, bytes]]:
+    """(key, structured CloudEvent as JSON), in the order in which they are sent.
+
+    start_ms, span_ms: event time runs from here (ms since 1970) for so long. Another seed gives
+    other ids, so traffic of one seed may follow that of another.
+    """
     chance = random.Random(seed)
     names = [f"acct-{i:05d}" for i in range(accounts)]
     weights = list(itertools.accumulate(1 / (i + 10) ** 0.8 for i in range(accounts)))
@@ -53,7 +63,7 @@ def traffic(events: int, accounts: int, seed: int = 42) -> Iterator[tuple[bytes,
     waiting: list[tuple[int, int, str, str]] = []
     encode = msgspec.json.encode
     for i in range(events):
-        now = T0_MS + i * SPAN_MS // events
+        now = start_ms + i * span_ms // events
         if waiting and waiting[0][0] <= now:
             at, _, account, type = heapq.heappop(waiting)
         else:
