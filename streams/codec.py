@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from models.errors import BadInput
-from models.event import CloudEvent, Event, place, to_ms
+from models.event import CloudEvent, Event, to_ms
 from streams.job import Record
 
 ACCOUNT_BYTES_MAX = 256
@@ -74,8 +74,9 @@ def parse_event(value: bytes | None, offset: int) -> Event:
         event = _decode_event(value or b"")
     except _BROKEN as error:
         _tell_fault(value or b"", error)
-    check_event(event)
-    return place(event, offset)
+    event.at = check_event(event)
+    event.offset = offset
+    return event
 
 
 def check_event(event: CloudEvent) -> int:

@@ -71,7 +71,7 @@ class Limits(NamedTuple):
 
 
 class Runtime:
-    """The shards of one agent in this worker, by partition."""
+    """The shards of one agent in this worker, by partition. busy: checkpoints that beats began."""
 
     def __init__(self, agent: Agent, layout: Layout, ports: Ports, limits: Limits) -> None:
         self.agent = agent
@@ -80,7 +80,7 @@ class Runtime:
         self._ports = ports
         self._limits = limits
         self._checkpoints = Checkpointer(layout, ports.store, ports.clock, ports.metrics, ports.die)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.busy: set[asyncio.Task[None]] = set()
 
     async def fence(self, partitions: Sequence[int], generation: int) -> None:
         """Become the only one who can write these partitions, before the table is recovered."""
@@ -220,5 +220,5 @@ class Runtime:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.busy.add(task)
+        task.add_done_callback(self.busy.discard)
