@@ -39,7 +39,8 @@ class Episode(msgspec.Struct, array_like=True):
     """One start and its answer. A mark that changes it makes a copy: readings share episodes.
 
     segments: ms, alternating instants at which its clock runs and stops: [start, pause, resume …].
-    goal: ms of wall time or s of business time. due: ms; None while it cannot be told (paused).
+    goal: ms of wall time or s of business time; 0: the calendar does not reach.
+    due: ms; None while it cannot be told (paused, no goal).
     running: a new start would supersede it. opens: ms, before which `on_day` takes no answer.
     coming: when the clock has to look at it next, ms; 0: never again, UNTOLD: not looked at yet.
     """

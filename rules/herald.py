@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from operator import attrgetter
 from typing import Any
 
 from models.alert import Alert, Evidence, RuleRef, State
@@ -14,6 +15,7 @@ from rules.grammar import RuleForm
 from rules.template import Template
 
 TOPIC_OF_KIND = {"sequence": "signals", "absence": "journey-breaks", "sla": "sla-breaches"}
+_offset = attrgetter("offset")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHADOW_TOPIC = "shadow-alerts"
 
@@ -62,7 +64,7 @@ class Herald:
         names = [part for mark in episode for part in (mark.source, mark.id)]
         fingerprint = digest(self.form.id, account, canonical(key), *names)
         moved_by = (cause.source, cause.id) if cause else ("clock",)
-        marks = {mark.offset: mark for mark in (*episode, *evidence)}.values()
+        marks = sorted({m.offset: m for m in (*episode, *evidence)}.values(), key=_offset)
         alert = Alert(
             alert_id=digest(fingerprint, state, step, at, *moved_by),
             fingerprint=fingerprint,

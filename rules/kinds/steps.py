@@ -37,7 +37,7 @@ class Steps:
         self._known: dict[int, list[Step]] = {}
 
     def of(self, goal: int) -> list[Step]:
-        """goal: ms or s, as the rule's time is counted."""
+        """goal: ms or s, as the rule's time is counted; 0, unknown: none."""
         steps = self._known.get(goal)
         if steps is None:
             steps = self._build(goal)
@@ -46,6 +46,8 @@ class Steps:
         return steps
 
     def _build(self, goal: int) -> list[Step]:
+        if not goal:
+            return []
         steps = [
             Step(i, int(Decimal(repr(f)) * goal), f"warn:{f!r}", State.PENDING, None)
             for i, f in enumerate(self.warn_at)
