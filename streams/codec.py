@@ -25,6 +25,7 @@ _BROKEN = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 encode_event = msgspec.json.Encoder().encode
 _decode_cloud_event = msgspec.json.Decoder(CloudEvent).decode
+_decode_outside = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
 
@@ -70,10 +71,12 @@ def parse_event(value: bytes | None, offset: int) -> Event:
     >>> parse_event(value, 7).offset
     7
     """
+    if value is None:
+        raise BadInput("null_value", "a record without a value says nothing")
     try:
-        event = _decode_event(value or b"")
+        event = _decode_event(value)
     except _BROKEN as error:
-        _tell_fault(value or b"", error)
+        _tell_fault(value, error)
     event.at = check_event(event)
     event.offset = offset
     return event
@@ -150,17 +153,24 @@ def _from_binary(attributes: dict[str, Any], value: bytes) -> CloudEvent:
 
 
 def _tell_fault(value: bytes, error: Exception) -> NoReturn:
-    """Name what is wrong with a value that could not be decoded. Rare, so it may be slow."""
-    if isinstance(error, RecursionError):
-        raise BadInput("too_deep", f"nested more than {DEPTH_MAX} levels deep") from None
+    """Name what is wrong with a value that could not be decoded. Rare, so it may be slow.
+
+    error: the first fault that was met; a value may have several, so they are told from the
+    outside in.
+    """
     try:
         value.decode()
+        _decode_outside(value)
     except UnicodeDecodeError as fault:
         raise BadInput("bad_utf8", str(fault)) from None
-    if not isinstance(error, msgspec.ValidationError):
-        raise BadInput("not_json", str(error)) from None
-    if not isinstance(msgspec.json.decode(value), dict):
+    except msgspec.ValidationError:
         raise BadInput("not_an_object", "a CloudEvent is a JSON object") from None
+    except msgspec.DecodeError as fault:
+        raise BadInput("not_json", str(fault)) from None
+    except RecursionError:
+        error = RecursionError()
+    if isinstance(error, RecursionError):
+        raise BadInput("too_deep", f"nested more than {DEPTH_MAX} levels deep") from None
     raise _field_fault(error) from None
 
 

@@ -72,7 +72,7 @@ def parse_control(key: bytes, value: bytes | None) -> Control:
         raise BadInput("unknown_control", f"no control record has the key {key!r}")
     try:
         control = decoder.decode(value or b"")
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadInput("bad_control", f"{key!r}: {error}") from None
     if control.v != VERSION:
         raise BadInput("unknown_control", f"{key!r} has version {control.v}, not {VERSION}")
