@@ -75,7 +75,7 @@ async def test_once_ingest_gets_there_time_may_go_up_to_when_it_was_asked() -> N
     assert await line.carried_ms() == asked_ms
     asked_ms = clock.ms
     clock.ms += STEP_MS
-    kafka.at = [9]
+    kafka.at, kafka.end = [9], [12]
     assert await line.carried_ms() == asked_ms
 
 
