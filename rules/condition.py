@@ -22,7 +22,7 @@ from rules.cel.values import TYPES, Error, Kind, Value
 
 __all__ = ["Condition", "ConditionError", "Reason", "Verdict", "compile_condition"]
 
-_EXACT = 2**53  # up to here a double holds every int, and Python compares the two as CEL does
+_EXACT = 2**53  # below, a double holds every int, and Python compares the two as CEL does
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "{} == {}": operator.eq,
     "{} != {}": operator.ne,
@@ -77,8 +77,7 @@ class Condition:
             return Verdict(Reason.NOT_MATCHED)
         if type(value) is Error:
             return Verdict(Reason.ERROR, value.text)
-        name = TYPES[type(value)].name if type(value) in TYPES else type(value).__name__
-        return Verdict(Reason.NOT_BOOL, f"the value is of type {name}")
+        return Verdict(Reason.NOT_BOOL, f"the value is of type {_type_name(value)}")
 
 
 def compile_condition(text: str) -> Condition:
@@ -97,7 +96,13 @@ def compile_condition(text: str) -> Condition:
     program = compile_program(text, _EVENT)
     for position, error in program.faults:
         raise ConditionError(position, error.text)
+    if not program.paths and type(value := program.run(None, [])) is not bool:
+        raise ConditionError(0, f"a condition is true or false, and this is {_type_name(value)}")
     return Condition(text, program.run, program.paths)
+
+
+def _type_name(value: Value) -> str:
+    return TYPES[type(value)].name if type(value) in TYPES else type(value).__name__
 
 
 def _shortcut(form: str, path: tuple[str, ...], constant: Value, general: Run) -> Run:
@@ -105,7 +110,7 @@ def _shortcut(form: str, path: tuple[str, ...], constant: Value, general: Run) -
     kind = type(constant)
     if form not in _COMPARE or len(path) != 2 or path[0] != "data":
         return general
-    if kind is not str and not (kind in (int, float) and -_EXACT <= constant <= _EXACT):
+    if kind is not str and not (kind in (int, float) and -_EXACT < constant < _EXACT):
         return general
     field = path[1]
     compare = _COMPARE[form]

@@ -70,6 +70,7 @@ class Compiler:
         return code
 
     def _compile(self, node: Node) -> Code:
+        """The same, for a parent that may go on with the path."""
         match node:
             case Literal():
                 return _constant(node.value)
@@ -174,12 +175,12 @@ class Compiler:
         codes = [self.compile(arg) for arg in args]
         form = ", ".join(["{}"] * len(node.args))
         form = f"{node.name}({form})" if node.target is None else f"{{}}.{node.name}({form})"
-        if node.args and codes[-1].constant and node.name in CHECKS:
+        if node.args and type(codes[-1].value) is str and node.name in CHECKS:
             self._check(node.args[-1].position, CHECKS[node.name](codes[-1].value))
         return self._fold(node, closures.dispatch(form, overloads, self._measured(codes)), codes)
 
     def _loop(self, node: Loop) -> Code:
-        source = self.compile(node.source).run
+        [source] = self._measured([self.compile(node.source)])
         self._locals.append(node.variable)
         slot = len(self._locals)
         self.slots = max(self.slots, slot)

@@ -82,18 +82,19 @@ def _among(item: Value, items: list[Value]) -> Value:
 def _equal_parts(left: Value, right: Value) -> Value:
     """Lists or maps, compared without recursion and with a bound: data may be deep, and wide."""
     pairs = [(left, right)]
-    for seen in range(PARTS_MAX):
-        if len(pairs) == seen:
-            return True
-        one, two = pairs[seen]
-        if type(one) is list and type(two) is list:
-            if len(one) != len(two):
+    for one, two in pairs:  # the list grows while it is read
+        kind = type(one)
+        if kind is not type(two) or (kind is not list and kind is not dict):
+            if not equals(one, two):
                 return False
-            pairs.extend(zip(one, two, strict=True))
-        elif type(one) is dict and type(two) is dict:
-            if len(one) != len(two) or not all(key in two for key in one):
-                return False
-            pairs.extend((value, two[key]) for key, value in one.items())
-        elif not equals(one, two):
+        elif len(one) != len(two):
             return False
-    return _TOO_LARGE
+        elif len(pairs) + len(one) > PARTS_MAX:
+            return _TOO_LARGE
+        elif kind is list:
+            pairs.extend(zip(one, two, strict=True))
+        elif all(key in two for key in one):
+            pairs.extend((value, two[key]) for key, value in one.items())
+        else:
+            return False
+    return True

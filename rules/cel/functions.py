@@ -27,6 +27,7 @@ from rules.cel.values import TYPES, Duration, Error, Kind, Timestamp, UInt, Valu
 PATTERN_BYTES_MAX = 1 << 20  # memory of one compiled regular expression
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,64}")
+_UNSIGNED = re.compile(r"\+?[0-9]{1,64}")
 _NUMBER = re.compile(
     r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|inf(inity)?)|nan", re.IGNORECASE
 )
@@ -66,7 +67,7 @@ def _parse_int(text: str) -> Value:
 
 
 def _parse_uint(text: str) -> Value:
-    return to_uint(int(text)) if _INTEGER.fullmatch(text) else _not_a("uint", text)
+    return to_uint(int(text)) if _UNSIGNED.fullmatch(text) else _not_a("uint", text)
 
 
 def _parse_double(text: str) -> Value:

@@ -99,12 +99,13 @@ class _Parser:
 
     def unexpected(self, hint: str = "") -> ConditionError:
         token = self.token
+        for word in self.tokens[max(self.index - 1, 0) : self.index + 1]:
+            if word.text in _INSTEAD:
+                text = f"{word.text} is no operator: write {_INSTEAD[word.text]}"
+                return ConditionError(word.position, text)
+        what = f"{token.text[:40]} does not belong here"
         if self.at_end():
             what = "the expression ends too early"
-        else:
-            what = f"{token.text[:40]} does not belong here"
-            if token.text in _INSTEAD:
-                hint = f"write {_INSTEAD[token.text]}"
         return ConditionError(token.position, f"{what}: {hint}" if hint else what)
 
     def expression(self) -> Node:
