@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -20,6 +21,7 @@ from models.errors import Unavailable
 from streams.connection import connect
 from streams.kafka.admin import check_topics
 from streams.reader import open_reader
+from streams.record_text import shown
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -44,6 +46,12 @@ class Check:
     verdict: Verdict
     found: str
     hint: str = ""
+
+
+class Readiness(msgspec.Struct):
+    """What /readyz says when it is not."""
+
+    faults: list[str]
 
 
 async def diagnose(settings: Settings) -> list[Check]:
@@ -78,7 +86,18 @@ def check_worker(settings: Settings) -> Check:
     if status == http.client.OK:
         return Check("worker", Verdict.FINE, f"ready at {where}: tables recovered, rules loaded")
     hint = "It recovers its tables and opens its partitions; if this lasts, its log says why."
-    return Check("worker", Verdict.WRONG, f"not ready at {where}: {told}", hint)
+    return Check("worker", Verdict.WRONG, f"not ready at {where}: {_faults(told)}", hint)
+
+
+def _faults(body: str) -> str:
+    """
+    >>> _faults('{"ok":false,"faults":["follow/1 is not open yet"]}')
+    'follow/1 is not open yet'
+    """
+    try:
+        return "; ".join(msgspec.json.decode(body, type=Readiness).faults)
+    except msgspec.DecodeError:  # something else listens there
+        return shown(body)
 
 
 def ask_worker(settings: Settings, path: str) -> tuple[int, str]:
@@ -106,7 +125,7 @@ async def check_lag(settings: Settings) -> list[Check]:
             place: end - positions.get(place, reader.begins[place])
             for place, end in sorted(reader.ends.items())
         }
-    return list(_tell_lags(agents, lags, positions))
+    return list(tell_lags(agents, lags, positions))
 
 
 async def load_positions(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
@@ -125,7 +144,7 @@ async def load_positions(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPa
     raise AssertionError("the last attempt returns or raises")
 
 
-def _tell_lags(
+def tell_lags(
     agents: dict[str, str], lags: dict[TopicPartition, int], positions: dict[TopicPartition, int]
 ) -> Iterator[Check]:
     for topic, agent in agents.items():

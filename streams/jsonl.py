@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -36,19 +38,22 @@ class BadLine(NamedTuple):
     detail: str
 
 
-def open_lines(name: str) -> IO[bytes]:
+@contextmanager
+def open_lines(name: str) -> Iterator[IO[bytes]]:
     """A file of lines, gzip or not (its first bytes tell); `-` is standard input.
 
     Raises BadSetting when it cannot be read.
     """
     if name == STANDARD:
-        return sys.stdin.buffer
+        yield sys.stdin.buffer
+        return
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 - handed over, the caller closes it
-        zipped = file.peek(len(GZIP)).startswith(GZIP)
+        file = Path(name).open("rb")  # noqa: SIM115 - what the caller raises is no matter of ours
     except OSError as error:
         raise BadSetting(f"{name} cannot be read: {error.strerror}") from None
-    return cast(IO[bytes], gzip.GzipFile(fileobj=file)) if zipped else file
+    with file:
+        zipped = file.peek(len(GZIP)).startswith(GZIP)
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if zipped else file
 
 
 def read_lines(file: IO[bytes], limits: RawLimits, now_ms: int) -> Iterator[Line | BadLine]:
@@ -59,11 +64,18 @@ def read_lines(file: IO[bytes], limits: RawLimits, now_ms: int) -> Iterator[Line
     >>> bad.number, bad.reason
     (1, 'missing_field')
     """
-    for number, raw in enumerate(file, 1):
-        if value := raw.strip():
-            try:
-                event = parse_raw(LogRecord(number, now_ms, None, value), limits)
-            except BadInput as error:
-                yield BadLine(number, error.reason, error.detail)
-            else:
-                yield Line(number, event.subject.encode(), value)
+    number = 0
+    try:
+        for number, raw in enumerate(file, 1):
+            if value := raw.strip():
+                yield _read_line(number, value, limits, now_ms)
+    except (EOFError, OSError, zlib.error) as error:  # a damaged gzip, a broken disk
+        yield BadLine(number + 1, "unreadable", f"{error}; what comes after it is not sent")
+
+
+def _read_line(number: int, value: bytes, limits: RawLimits, now_ms: int) -> Line | BadLine:
+    try:
+        event = parse_raw(LogRecord(number, now_ms, None, value), limits)
+    except BadInput as error:
+        return BadLine(number, error.reason, error.detail)
+    return Line(number, event.subject.encode(), value)

@@ -13,7 +13,7 @@ import typer
 from streams.clock import Clock, SystemClock
 from streams.console import Exit, Json, err, out, print_json
 from streams.demo.feed import load_feed
-from streams.demo.run import play, wait_until_ready
+from streams.demo.run import feed_size, play, wait_until_ready
 from streams.demo.stage import broker, demo_settings, topics
 from streams.demo.summary import Summary, summary_json, summary_text
 from streams.demo.view import LiveView, PlainView
@@ -49,7 +49,8 @@ def demo(
     clock = SystemClock()
     began = clock.steady_s()
     once = once or json or not out.is_terminal
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clear up
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, signal.default_int_handler)  # all as Ctrl-C: clear up
     yours = load_settings()
     run = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC).strftime("%Y%m%d-%H%M%S")
     settings = demo_settings(yours, run)
@@ -80,7 +81,7 @@ def _play(
     live: bool,
 ) -> Summary:
     feed = load_feed(seed)
-    view = LiveView(out, len(feed.events)) if live else PlainView(err)
+    view = LiveView(out, feed_size(feed, settings)) if live else PlainView(err)
     with view:
         view.stage(f"Worker: metrics and health at {worker.url}/metrics, /healthz, /readyz.")
         view.stage(f"Its log: {worker.log}")

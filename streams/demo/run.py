@@ -39,6 +39,11 @@ async def wait_until_ready(worker: WorkerProcess, clock: Clock) -> None:
         await asyncio.sleep(POLL_S)
 
 
+def feed_size(feed: Feed, settings: Settings) -> int:
+    """All records that are sent: broken ones and the last of each partition too."""
+    return len(feed.events) + len(BROKEN) + settings.partitions
+
+
 async def play(
     settings: Settings, feed: Feed, rate: float, worker: WorkerProcess, view: View, clock: Clock
 ) -> Tally:
@@ -55,8 +60,7 @@ async def play(
             asyncio.create_task(_send(settings, feed, rate, tally, view, clock)),
         ]
         try:
-            total = len(feed.events) + len(BROKEN) + settings.partitions
-            await _drain(total, tally, worker, view, clock, tasks)
+            await _drain(feed_size(feed, settings), tally, worker, view, clock, tasks)
         finally:
             for task in tasks:
                 task.cancel()
@@ -77,6 +81,7 @@ async def _send(
             view.sent(sender.sent)
         for value in BROKEN.values():
             await sender.send(None, value, HEADERS)
+        view.sent(sender.sent)
     tally.sent_s = clock.steady_s() - began
 
 

@@ -17,6 +17,7 @@ from streams.kafka.port import answers, free_port
 from streams.settings import Settings
 from streams.topics import Topics
 
+DEFAULT_BROKER = Settings.model_fields["broker"].default
 NO_TICKS_S = 1e9  # a tick would move the clock past all that the feed has yet to say
 SHARED = ("rules", "calendars")  # the demo knows what its own rules must say
 
@@ -58,7 +59,7 @@ def broker(settings: Settings, *, keep: bool) -> Iterator[str]:
 
 
 def _embedded(settings: Settings) -> EmbeddedKafka | None:
-    if settings.broker != Settings.model_fields["broker"].default:
+    if settings.broker != DEFAULT_BROKER:
         return None
     kafka = embedded_kafka(settings)
     return None if kafka.pid is None and answers(kafka.port) else kafka

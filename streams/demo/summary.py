@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +14,6 @@ from models.alert import State
 from streams.demo.feed import ACCOUNTS, BROKEN, Feed
 from streams.demo.tally import Planted, Tally
 from streams.simulator import cast
-
-STATES = tuple(State)
 
 
 class Summary(NamedTuple):
@@ -101,17 +100,19 @@ def _latency_line(summary: Summary) -> str:
 
 
 def _alert_table(tally: Tally) -> Table:
-    table = Table("kind", "rule", *STATES)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    rules = sorted({(kind, rule) for kind, rule, _ in tally.alerts})
-    for kind, rule in rules:
-        table.add_row(kind, rule, *(_count(tally.alerts[kind, rule, s]) for s in STATES))
+    """A row for each rule, a column for each state that came."""
+    states = [state for state in State if any(seen == state for _, _, seen in tally.alerts)]
+    table = Table("kind", "rule", box=SIMPLE_HEAD, padding=(0, 1))
+    table.columns[1].no_wrap = True
+    for state in states:
+        table.add_column(state, justify="right")
+    for kind, rule in sorted({(kind, rule) for kind, rule, _ in tally.alerts}):
+        table.add_row(kind, rule, *(_count(tally.alerts[kind, rule, s]) for s in states))
     totals: Counter[str] = Counter()
-    for (_, _, state), count in tally.alerts.items():
-        totals[state] += count
+    for (_, _, seen), count in tally.alerts.items():
+        totals[seen] += count
     table.add_section()
-    table.add_row("all", f"{totals.total():,} alerts", *(_count(totals[s]) for s in STATES))
+    table.add_row("all", f"{totals.total():,} alerts", *(_count(totals[s]) for s in states))
     return table
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from streams.demo.worker import Figures
 
-HEAD_LINES = 9  # of the screen that alerts must leave
+HEAD_LINES = 8  # of the screen that alerts must leave
 ALERT_LINES_MIN = 5
 
 
@@ -84,14 +84,13 @@ class LiveView:
         self._live.stop()
 
     def _draw(self) -> Group:
-        figures = Table.grid(padding=(0, 3))
-        figures.add_row(
-            f"{self._sent:,} of {self._total:,} sent",
-            f"{self._figures.read:,} read",
-            f"{self._figures.followed:,} followed",
-            f"{self._alerts:,} alerts",
-            f"{self._figures.overdue:,} deadlines overdue",
+        figures = self._figures
+        told = (
+            f"{self._sent:,} of {self._total:,} sent · {figures.read:,} read"
+            f" · {figures.followed:,} followed · {self._alerts:,} alerts"
         )
-        bar = ProgressBar(total=self._total, completed=self._sent, width=60)
+        head = Table.grid()
+        head.add_row(ProgressBar(total=self._total, completed=self._sent, width=60))
+        head.add_row(Text(told, no_wrap=True, overflow="ellipsis"))
         stages = [Text(stage, "dim", no_wrap=True, overflow="ellipsis") for stage in self._stages]
-        return Group(*stages, bar, figures, Text(), *self._lines)
+        return Group(*stages, head, Text(), *self._lines)
