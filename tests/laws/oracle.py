@@ -1,0 +1,232 @@
+"""The brute-force oracle: docs/semantics.md a second time, slow, in the plainest way.
+
+Off the data path: it is what the engine is compared with, and shares no code with it. It keeps
+the whole log; after every record it reads from scratch what each rule says of each account, and
+tells what is new. Only what has been told is remembered, because the text says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
+from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
+from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
+from tests.laws.oracle_sequence import matches
+from tests.laws.oracle_time import hours_of, wall_ms
+
+Record = Mapping[
+    str, Any
+]  # {"event": {...}}, {"tick": ms} or {"feed": name, "max_stale_ms", "stale"}
+
+
+class Told(NamedTuple):
+    """What was published. record: its number in the log. at, due: ms.
+
+    name: the ids of the events that name the instance: start, or first and last of a match.
+    """
+
+    record: int
+    rule: str
+    account: str
+    key: str
+    state: str
+    step: str
+    at: int
+    due: int | None
+    owner: str | None
+    name: tuple[str, ...]
+
+
+class Instance(NamedTuple):
+    account: str
+    rule: str
+    key: str
+
+
+def tell(
+    records: Iterable[Record],
+    rules: Sequence[Rule],
+    calendars: Sequence[Mapping[str, Any]] = (),
+    *,
+    lateness_ms: int = 0,
+    remembered_ids: int = 1_000,
+) -> list[Told]:
+    """Everything that the rules say about the log, in order.
+
+    rules, calendars: as `yaml.safe_load` gives them. remembered_ids: how many of an account's last
+    events are known again when they are repeated.
+    """
+    oracle = Oracle(rules, calendars, lateness_ms, remembered_ids)
+    for number, record in enumerate(records):
+        oracle.take(number, record)
+    return oracle.told
+
+
+class Oracle:
+    """A partition's log up to here, and what has been told of it."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        calendars: Sequence[Mapping[str, Any]],
+        lateness_ms: int,
+        remembered_ids: int,
+    ) -> None:
+        self.rules = {rule["id"]: rule for rule in sorted(rules, key=lambda rule: rule["id"])}
+        self.calendars = {form["id"]: hours_of(json.dumps(form)) for form in calendars}
+        self.lateness_ms = lateness_ms
+        self.remembered_ids = remembered_ids
+        self.number = 0
+        self.clock = 0
+        self.raw: dict[str, list[Record]] = {}  # by account, the events applied
+        self.log: list[Applied] = []
+        self.stale: set[tuple[str, int]] = set()
+        self.memories: dict[Instance, Memory] = {}
+        self.told: list[Told] = []
+
+    def take(self, number: int, record: Record) -> None:
+        """The next record of the log."""
+        self.number = number
+        if "event" in record:
+            self.apply(record["event"])
+        elif "tick" in record:
+            self.move(record["tick"])
+        else:
+            self.feed((record["feed"], record["max_stale_ms"]), record["stale"])
+
+    def apply(self, event: Record) -> None:
+        """Phase 1: the event, at the clock as it stands. Phase 2: the clock."""
+        earlier = self.raw.setdefault(event["account"], [])
+        known = [
+            (old["source"], old["id"])
+            for old in earlier[max(0, len(earlier) - self.remembered_ids) :]
+        ]
+        if (event["source"], event["id"]) in known:
+            return
+        applied = Applied(
+            position=self.number,
+            source=event["source"],
+            id=event["id"],
+            type=event["type"],
+            account=event["account"],
+            time=event["time_ms"],
+            data=event.get("data", {}),
+            actorkind=event.get("actorkind"),
+            before=self.clock,
+            index=len(earlier),
+            zone=zone_of(event, earlier),
+        )
+        earlier.append(event)
+        self.log.append(applied)
+        for rule in self.rules.values():
+            if rule["kind"] == "sequence":
+                self.tell_matches(rule, applied)
+            elif roles_of(rule, applied) and (key := key_of(rule, applied)) is not None:
+                self.tell_news(Instance(applied.account, rule["id"], key), applied)
+        self.move(applied.time - self.lateness_ms)
+
+    def move(self, clock: int) -> None:
+        """The clock goes on to `clock`, and what falls due on the way is decided."""
+        if clock <= self.clock:
+            return
+        due = self.waiting(self.clock + 1, clock)
+        self.clock = clock
+        for instance in due:
+            self.tell_news(instance)
+
+    def feed(self, feed: tuple[str, int], stale: bool) -> None:
+        """A feed went stale or came back."""
+        (self.stale.add if stale else self.stale.discard)(feed)
+        for instance in self.waiting(0, self.clock):
+            self.tell_news(instance)
+
+    def waiting(self, since: int, until: int) -> list[Instance]:
+        """The instances that owe something first reached in [since, until], in order."""
+        due = []
+        for instance in self.instances():
+            instants = [at for at in self.owed(instance) if since <= at <= until]
+            if instants:
+                due.append((min(instants), instance))
+        return [instance for _, instance in sorted(due)]
+
+    def instances(self) -> set[Instance]:
+        """Every account, episode rule and key that the log names."""
+        return {
+            Instance(event.account, rule["id"], key)
+            for event in self.log
+            for rule in self.rules.values()
+            if rule["kind"] != "sequence" and (key := key_of(rule, event)) is not None
+        }
+
+    def episodes(self, instance: Instance) -> list[Episode]:
+        rule = self.rules[instance.rule]
+        marks = marks_of(rule, instance.account, instance.key, self.log)
+        return read_episodes(rule, marks, self.calendars)
+
+    def tell_news(self, instance: Instance, cause: Applied | None = None) -> None:
+        """What is new of an instance. cause: the event that added a mark."""
+        rule = self.rules[instance.rule]
+        news = tell_news(
+            rule,
+            self.episodes(instance),
+            self.memories.setdefault(instance, {}),
+            clock=self.clock,
+            held=self.is_held(rule),
+            cause=None if cause is None else eff_of(rule, cause),
+        )
+        for one in news:
+            name = (one.start.event.id,)
+            self.told.append(
+                Told(
+                    self.number,
+                    instance.rule,
+                    instance.account,
+                    instance.key,
+                    one.state,
+                    one.step,
+                    one.at,
+                    one.due,
+                    one.owner,
+                    name,
+                )
+            )
+
+    def tell_matches(self, rule: Rule, event: Applied) -> None:
+        key = key_of(rule, event)
+        events = [applied for applied in self.log if applied.account == event.account]
+        for run in matches(rule, events):
+            assert key is not None
+            name = (run[0].id, event.id)
+            self.told.append(
+                Told(
+                    self.number,
+                    rule["id"],
+                    event.account,
+                    key,
+                    "firing",
+                    "match",
+                    event.time,
+                    None,
+                    rule.get("owner"),
+                    name,
+                )
+            )
+
+    def owed(self, instance: Instance) -> list[int]:
+        """The instants at which the instance has something to say that it has not said."""
+        rule, memory = self.rules[instance.rule], self.memories.get(instance, {})
+        return [
+            at
+            for episode in self.episodes(instance)
+            for at, _, _ in owed(
+                rule, episode, memory.get(episode.start.position, Said(episode.start))
+            )
+        ]
+
+    def is_held(self, rule: Rule) -> bool:
+        """Whether a feed of the rule is stale."""
+        feeds = rule.get("feeds", {}).items()
+        return any((name, wall_ms(feed["max_stale"])) in self.stale for name, feed in feeds)
