@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +182,20 @@ def test_no_data_makes_a_condition_raise(data: dict[str, Any]) -> None:
     for condition in SEARCHING:
         matched = condition.verdict(event(data)).reason is Reason.MATCHED
         assert condition(event(data)) is matched
+
+
+def examples(kind: str) -> list[str]:
+    text = (Path(__file__).parents[2] / "docs" / "cel.md").read_text()
+    blocks = re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("text", examples("cel"))
+def test_the_examples_of_the_page_are_conditions(text: str) -> None:
+    assert compile_condition(text).paths
+
+
+@pytest.mark.parametrize("text", examples("cel-refused"))
+def test_what_the_page_calls_a_mistake_is_refused(text: str) -> None:
+    with pytest.raises(ConditionError):
+        compile_condition(text)
