@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from operator import attrgetter
 from typing import Any
 
 from models.alert import Alert, Evidence, RuleRef, State
@@ -15,7 +14,6 @@ from rules.grammar import RuleForm
 from rules.template import Template
 
 TOPIC_OF_KIND = {"sequence": "signals", "absence": "journey-breaks", "sla": "sla-breaches"}
-_offset = attrgetter("offset")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHADOW_TOPIC = "shadow-alerts"
 
@@ -51,20 +49,20 @@ class Herald:
         at: int,
         *,
         episode: Sequence[Mark],
-        evidence: Sequence[Mark] = (),
+        evidence: Sequence[Mark],
         cause: Mark | None = None,
         due: int | None = None,
         owner: str | None = None,
         zone: tzinfo = UTC,
     ) -> None:
-        """episode: the marks that name the instance. evidence: further events that count.
+        """episode: the marks that name the instance. evidence: the events that count, in order.
 
         cause: the event that moved it; None when the clock did. at, due: ms.
         """
         names = [part for mark in episode for part in (mark.source, mark.id)]
         fingerprint = digest(self.form.id, account, canonical(key), *names)
         moved_by = (cause.source, cause.id) if cause else ("clock",)
-        marks = sorted({m.offset: m for m in (*episode, *evidence)}.values(), key=_offset)
+        marks = {mark.offset: mark for mark in evidence}.values()
         alert = Alert(
             alert_id=digest(fingerprint, state, step, at, *moved_by),
             fingerprint=fingerprint,

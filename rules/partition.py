@@ -96,8 +96,8 @@ class Partition:
                 self.dirty.add(account.id)
         self.rules = rules
         context.digest = rules.digest
-        for rule, case in self._cases(lambda case, rule: True):
-            rule.renew(*case, context)
+        for rule, found in self._cases(lambda case, rule: True):
+            rule.renew(*found, context)
         return context.take()
 
     def next_deadline(self) -> int | None:

@@ -151,7 +151,7 @@ class Teller:
             name,
             at,
             episode=[episode.start],
-            evidence=[cause] if cause and not step else [],
+            evidence=[episode.start, cause] if cause and not step else [episode.start],
             cause=cause,
             due=episode.due,
             owner=step.owner if step else None,
