@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,11 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """The Kafka itself, for tests that pause or kill it; they must leave it running."""
     kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), port=0, cache=JARS)
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM"))  # so it ends then too
     try:
         kafka.start()
         yield kafka
     finally:
         kafka.stop()
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
