@@ -16,9 +16,7 @@ from streams.kafka.admin import check_topics, create_topics, load_topics
 from streams.settings import Settings, load_settings
 from streams.topics import DAY_MS, Finding, FoundTopic, Topics, compare_topics
 
-app = typer.Typer(
-    no_args_is_help=True, help="Create and check the topics of DESIGN: raw to alerts."
-)
+app = typer.Typer(no_args_is_help=True, help="Create and check the topics, from raw to alerts.")
 
 
 @app.command()
