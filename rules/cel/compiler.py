@@ -154,7 +154,7 @@ class Compiler:
         if node.name == "{} in {}" and right.constant and type(right.value) is list:
             if all(type(item) is str for item in right.value):
                 run = closures.among(runs[0], frozenset(right.value), run)
-        elif left.path and right.constant and not self._locals:
+        elif left.path and right.constant:
             run = self.environment.shortcut(node.name, left.path, right.value, run)
         return self._fold(node, run, codes)
 
