@@ -12,10 +12,11 @@ import typer
 
 from streams.clock import Clock, SystemClock
 from streams.console import Exit, Json, err, out, print_json
-from streams.demo.feed import load_feed
+from streams.demo.feed import Feed, load_feed
 from streams.demo.run import feed_size, play, wait_until_ready
 from streams.demo.stage import broker, demo_settings, topics
 from streams.demo.summary import Summary, summary_json, summary_text
+from streams.demo.tally import Tally
 from streams.demo.view import LiveView, PlainView
 from streams.demo.worker import WorkerProcess
 from streams.settings import Settings, load_settings
@@ -46,49 +47,48 @@ def demo(
       pathline demo --once --json
       pathline demo --seed 42 --rate 200 --keep
     """
-    clock = SystemClock()
-    began = clock.steady_s()
-    once = once or json or not out.is_terminal
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.default_int_handler)  # all as Ctrl-C: clear up
+    live = out.is_terminal and not (once or json)
+    summary = _perform(SystemClock(), seed, rate, keep=keep, live=live, json=json)
+    raise typer.Exit(Exit.FINE if summary.is_right else Exit.FINDINGS)
+
+
+def _perform(
+    clock: Clock, seed: int, rate: float, *, keep: bool, live: bool, json: bool
+) -> Summary:
+    """Set the stage, play, tell, and clear up."""
+    began = clock.steady_s()
     yours = load_settings()
     run = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC).strftime("%Y%m%d-%H%M%S")
     settings = demo_settings(yours, run)
+    worker = WorkerProcess(settings, settings.state_dir / f"{settings.app_id}.log")
     with broker(yours, keep=keep) as found, topics(settings, keep=keep):
         err.print(f"{found}. Topics and group of this run: {settings.app_id}.", highlight=False)
-        worker = WorkerProcess(settings, settings.state_dir / f"{settings.app_id}.log")
         with worker:
-            summary = _play(settings, worker, clock, seed, rate, began, live=not once)
+            tally, feed = _play(settings, worker, clock, seed, rate, live=live)
+            summary = Summary(feed, tally, clock.steady_s() - began)
             if json:
                 print_json(summary_json(summary))
             else:
                 out.print(summary_text(summary))
-            if not once:
+            if live:
                 _wait_for_ctrl_c(worker)
     if keep:
         _tell_what_stays(settings)
-    raise typer.Exit(Exit.FINE if summary.is_right else Exit.FINDINGS)
+    return summary
 
 
 def _play(
-    settings: Settings,
-    worker: WorkerProcess,
-    clock: Clock,
-    seed: int,
-    rate: float,
-    began: float,
-    *,
-    live: bool,
-) -> Summary:
-    feed = load_feed(seed)
-    view = LiveView(out, feed_size(feed, settings)) if live else PlainView(err)
-    with view:
+    settings: Settings, worker: WorkerProcess, clock: Clock, seed: int, rate: float, *, live: bool
+) -> tuple[Tally, Feed]:
+    feed = load_feed(seed)  # meanwhile the worker starts
+    with LiveView(out, feed_size(feed, settings)) if live else PlainView(err) as view:
         view.stage(f"Worker: metrics and health at {worker.url}/metrics, /healthz, /readyz.")
         view.stage(f"Its log: {worker.log}")
         asyncio.run(wait_until_ready(worker, clock))
-        view.stage(f"Ready after {clock.steady_s() - began:.0f} s. Sending {rate:,.0f} events/s.")
-        tally = asyncio.run(play(settings, feed, rate, worker, view, clock))
-    return Summary(feed, tally, clock.steady_s() - began)
+        view.stage(f"The worker is ready. Sending {rate:,.0f} events/s.")
+        return asyncio.run(play(settings, feed, rate, worker, view, clock)), feed
 
 
 def _wait_for_ctrl_c(worker: WorkerProcess) -> None:

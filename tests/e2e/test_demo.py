@@ -101,7 +101,7 @@ def test_ended_half_way_it_leaves_nothing_either(settings: Settings) -> None:
         command, env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as demo:
         assert demo.stderr is not None
-        ready = any(b"Ready after" in line for line in demo.stderr)
+        ready = any(b"The worker is ready" in line for line in demo.stderr)
         assert workers(), "there is one to be left behind"
         os.kill(demo.pid, signal.SIGTERM)
         demo.stderr.read()
