@@ -5,12 +5,8 @@ Off the data path. What does not decide (title, tests …) is left to whoever co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import cycle, product
+from random import Random
 from typing import Any
-
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 Form = dict[str, Any]
 
@@ -37,6 +33,7 @@ NIGHT = {
 }
 WHERES = ["data.v > 0", "data.v == 1 && data.n >= 1", 'actor.kind == "customer"', "data.w < 2"]
 GAPS = [{"min": "1h"}, {"min": "2h"}, {"max": "1h"}, {"max": "4h"}, {"min": "1h", "max": "3h"}]
+NEEDED = {"id", "kind", "start", "stop", "goal", "anchor", "expect", "deadline", "steps", "within"}
 LADDERS = [
     [(0, "lead")],
     [(1, "lead"), (2, "coo")],
@@ -45,127 +42,98 @@ LADDERS = [
 ]
 
 
-def rules() -> SearchStrategy[Form]:
+def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
-    return st.one_of(sla(), sla(), absence(), sequence(), sequence())
-
-
-def drawn(kind: str, **choices: Sequence[Any]) -> SearchStrategy[Form]:
-    """A form with one of the choices for each field; None leaves the field out."""
-    fields = {name: st.sampled_from(values) for name, values in choices.items()}
-    return st.fixed_dictionaries({"kind": st.just(kind), **fields}).map(_without_none)
-
-
-def _without_none(form: Form) -> Form:
+    form = chance.choice([sla, sla, absence, sequence])(chance)
     return {name: value for name, value in form.items() if value is not None}
 
 
-def maybe(values: Sequence[Any]) -> list[Any]:
-    """Half of the time left out."""
-    return [None] * len(values) + list(values)
-
-
-def triggers(usual: int) -> list[Form]:
+def trigger(chance: Random, usual: int) -> Form:
     """Mostly of a type of its own; sometimes one event plays several roles."""
-    types = [TYPES[usual]] * 15 + TYPES
-    wheres = [None] * 16 + WHERES
-    return [
-        {"type": type} if where is None else {"type": type, "where": where}
-        for where, type in product(wheres, types)
-    ]
+    type = TYPES[usual] if chance.random() < 0.8 else chance.choice(TYPES)
+    where = maybe(chance, chance.choice(WHERES), 0.2)
+    return {"type": type} if where is None else {"type": type, "where": where}
 
 
-def shared() -> dict[str, list[Any]]:
+def maybe(chance: Random, value: Any, share: float = 0.5) -> Any:
+    return value if chance.random() < share else None
+
+
+def shared(chance: Random) -> Form:
     """The fields that every kind may have."""
-    accepts = ["0h", "1h", "2h", "4h", "9h", "30h", "30h"]
+    accepts = [{"accept": accept} for accept in ("0h", "1h", "4h", "9h", "30h", "30h", "30h")]
     return {
-        "key": [None, None, ["data.n"], ["data.n", "data.v"]],
-        "owner": maybe(["sales"]),
-        "late": [None, None, {"on_late": "ignore"}, *({"accept": accept} for accept in accepts)],
+        "key": chance.choice([None, None, None, ["data.n"], ["data.n", "data.v"]]),
+        "owner": maybe(chance, "sales"),
+        "late": chance.choice([None, None, {"on_late": "ignore"}, *accepts]),
     }
 
 
-def waiting() -> dict[str, list[Any]]:
+def waiting(chance: Random) -> Form:
     """The fields that `sla` and `absence` share."""
     crm, web = {"crm": {"max_stale": "90m"}}, {"web": {"max_stale": "60m"}}
     return {
-        **shared(),
-        "warn_at": maybe([[0.5], [0.29, 0.8], [0.001]]),
-        "restart": [None, "on_new_start", "ignore"],
-        "feeds": [None, None, crm, {**crm, **web}],
-        "alert": [None] * 4 + [{"resolve_on": "never"}],
+        **shared(chance),
+        "warn_at": maybe(chance, chance.choice([[0.5], [0.29, 0.8], [0.001]]), 0.6),
+        "restart": chance.choice([None, "on_new_start", "ignore", "ignore"]),
+        "feeds": chance.choice([None, None, crm, {**crm, **web}]),
+        "alert": maybe(chance, {"resolve_on": "never"}, 0.2),
     }
 
 
-def goals(word: str) -> list[Form]:
+def goal(chance: Random, word: str) -> Form:
     """`{within: 3h}`, or in business time `{within: 2bh, calendar: office}`."""
-    wall = [{word: f"{hours}h"} for hours in (1, 2, 3, 4, 6)]
-    business = product(["1bh", "2bh", "5bh", "1bd", "2bd"], ["office", "night"])
-    return wall * 3 + [{word: goal, "calendar": calendar} for goal, calendar in business]
+    if chance.random() < 0.6:
+        return {word: f"{chance.choice([1, 1, 2, 3, 4, 6, 9])}h"}
+    amount = chance.choice(["1bh", "2bh", "5bh", "1bd", "2bd"])
+    return {word: amount, "calendar": chance.choice(["office", "night"])}
 
 
-def sla() -> SearchStrategy[Form]:
+def sla(chance: Random) -> Form:
     """Pause and resume come together; an escalation is counted in the goal's kind of time."""
-    return drawn(
-        "sla",
-        start=triggers(0),
-        stop=triggers(1),
-        goal=goals("within"),
-        pauses=maybe(list(product(triggers(2), triggers(3)))),
-        cancel=maybe(triggers(4)),
-        escalate=maybe(LADDERS),
-        **waiting(),
-    ).map(_sla)
+    within = goal(chance, "within")
+    unit = "bh" if "calendar" in within else "h"
+    ladder = [{"after": f"{n}{unit}", "to": to} for n, to in chance.choice(LADDERS)]
+    pauses = chance.random() < 0.6
+    return {
+        "kind": "sla",
+        "start": trigger(chance, 0),
+        "stop": trigger(chance, 1),
+        "pause": trigger(chance, 2) if pauses else None,
+        "resume": trigger(chance, 3) if pauses else None,
+        "cancel": maybe(chance, trigger(chance, 4)),
+        "goal": within,
+        "escalate": maybe(chance, ladder),
+        **waiting(chance),
+    }
 
 
-def _sla(form: Form) -> Form:
-    if "pauses" in form:
-        form["pause"], form["resume"] = form.pop("pauses")
-    if "escalate" in form:
-        unit = "bh" if "calendar" in form["goal"] else "h"
-        form["escalate"] = [{"after": f"{n}{unit}", "to": to} for n, to in form["escalate"]]
-    return form
-
-
-def absence() -> SearchStrategy[Form]:
+def absence(chance: Random) -> Form:
     """A day, or an amount of time; only a day can be asked for an answer `on_day`."""
-    zones = ["account"] * len(ZONES) + ZONES
-    days = [{"day_number": number, "tz": tz} for number, tz in product((0, 1, 2), zones)]
-    chains = ["since_anchor", "since_last"]
-    deadlines = [*product(goals("after"), chains), *product(days, [*chains, "on_day"])]
-    return drawn(
-        "absence",
-        anchor=triggers(0),
-        expect=triggers(1),
-        until=maybe(triggers(4)),
-        deadline=deadlines,
-        **waiting(),
-    ).map(_absence)
+    tz = chance.choice(["account", "account", *ZONES])
+    day = {"day_number": chance.choice([0, 1, 2]), "tz": tz}
+    by_day = chance.random() < 0.5
+    return {
+        "kind": "absence",
+        "anchor": trigger(chance, 0),
+        "expect": trigger(chance, 1),
+        "until": maybe(chance, trigger(chance, 4)),
+        "deadline": day if by_day else goal(chance, "after"),
+        "measure": chance.choice(["since_anchor", "since_last", *["on_day"] * by_day]),
+        **waiting(chance),
+    }
 
 
-def _absence(form: Form) -> Form:
-    form["deadline"], form["measure"] = form["deadline"]
-    return form
-
-
-def sequence() -> SearchStrategy[Form]:
+def sequence(chance: Random) -> Form:
     """One to three steps."""
-    later = [*triggers(0), *triggers(1), *triggers(1), *triggers(2)]
-    gapped = [{**trigger, "gap": gap} for gap, trigger in zip(cycle(GAPS), later)]
-    return drawn(
-        "sequence",
-        first=triggers(0),
-        second=[None, *later, *gapped],
-        third=maybe([*later, *gapped]),
-        within=["2h", "4h", "9h", "30h", "30h"],
-        contiguity=[None, None, "relaxed", "strict"],
-        skip=[None, "past_last", "to_next"],
-        without=maybe(triggers(4)),
-        **shared(),
-    ).map(_sequence)
-
-
-def _sequence(form: Form) -> Form:
-    places = ("first", "second", "third")
-    form["steps"] = [form.pop(place) for place in places if place in form]
-    return form
+    later = [trigger(chance, usual) for usual in range(1, chance.choice([1, 2, 2, 3]))]
+    gapped = [{**step, **chance.choice([{}, {}, {"gap": chance.choice(GAPS)}])} for step in later]
+    return {
+        "kind": "sequence",
+        "steps": [trigger(chance, 0), *gapped],
+        "within": chance.choice(["2h", "4h", "9h", "30h"]),
+        "contiguity": chance.choice([None, "relaxed", "strict"]),
+        "skip": chance.choice([None, "past_last", "to_next"]),
+        "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4]))),
+        **shared(chance),
+    }
