@@ -1,4 +1,4 @@
-"""Part `engine`: the pure engine alone, decoding included, no Kafka: what the rules themselves cost.
+"""Part `engine`: the pure engine alone, decoding included, without Kafka: what the rules cost.
 
 Its alerts are what a worker must say about the same log; the other parts are held against them.
 """

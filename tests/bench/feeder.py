@@ -90,11 +90,12 @@ class Feeder:
             count += len(chunk)
             if len(chunk) < due:
                 break
-        return {
-            _decode_id(value).id: (await future).timestamp
-            for future, values in sent
-            for value in values
-        }
+        appended: dict[str, int] = {}
+        for future, values in sent:
+            at = (await future).timestamp
+            assert at is not None, "the broker stamps each record of these topics"
+            appended.update((_decode_id(value).id, at) for value in values)
+        return appended
 
     async def _send(self, records: Iterable[Record]) -> list[Sent]:
         sent: list[Sent] = []

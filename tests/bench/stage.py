@@ -5,6 +5,7 @@ Everything lies under one folder and listens on free ports of loopback.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from streams.kafka.admin import create_topics
 from streams.kafka.port import free_port
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.bench.drain import Drain
 from tests.bench.feeder import open_feeder
 from tests.bench.rules import RULES, write_rules
 from tests.bench.traffic import SPAN_MS, traffic
@@ -60,7 +62,8 @@ class Plan:
 class Site:
     """A Pathline installation: settings, topics, and what was put in.
 
-    agents: that its worker runs. onward: events sent after the preload.
+    agents: that its worker runs. events, bytes: of the preload. onward: events sent after it.
+    drain, alerts (by alert_id): of the preload, once a worker has drained it.
     """
 
     def __init__(self, settings: Settings, agents: str) -> None:
@@ -72,6 +75,8 @@ class Site:
         self.events = 0
         self.bytes = 0
         self.onward = 0
+        self.drain: Drain | None = None
+        self.alerts: Counter[str] = Counter()
 
     @property
     def alert_topics(self) -> tuple[str, ...]:

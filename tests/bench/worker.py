@@ -15,6 +15,7 @@ from tests.bench.stage import Site
 from tests.kafka_settings import environment
 
 POLL_S = 0.02
+COMMIT_POLL_S = 0.2
 HTTP_TIMEOUT_S = 30  # a worker with a backlog answers between two batches
 
 
@@ -50,6 +51,12 @@ class Worker(Program):
         if opened < self._site.settings.partitions:
             return None
         return int(sum(s.value for s in samples if s.name == "pathline_events_total"))
+
+    async def commits(self, events: int) -> None:
+        """Wait until `follow` has committed so many since the start. Raises Ended."""
+        while (count := await self.committed()) is None or count < events:
+            self.cpu_s()
+            await asyncio.sleep(COMMIT_POLL_S)
 
     def _get(self, path: str) -> str | None:
         """The body of a 200; None while there is no such answer."""
