@@ -1,6 +1,8 @@
 """A checkpoint: changelog, position, outputs, dead letters and offset, in one transaction.
 
-The end of the data path. `draw_up` says what is written; `Checkpointer` writes it. A checkpoint
+The end of the data path. `draw_up` says what is written; `Checkpointer` writes it. Outputs are in a
+hurry, state is not: between two whole checkpoints the outputs go alone, with the position `told`.
+Who opens the partition next applies the log again up to there, and says nothing of it. A checkpoint
 that fails ends the process: memory is then ahead of the log, and nobody may go on with it.
 """
 
@@ -42,11 +44,11 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 def draw_up(
-    snapshot: Snapshot, layout: Layout, partition: int, next: int, clock: int
+    snapshot: Snapshot, layout: Layout, partition: int, position: Position, clock: int
 ) -> tuple[Rows, list[tuple[bytes, bytes | None]]]:
     """All rows of a checkpoint; and the changelog's among them, which the local store takes."""
-    position = encode_position(Position(next, snapshot.header), clock)
-    changes = [*snapshot.changes, (position_key(partition), position)]
+    stored = encode_position(position, clock)
+    changes = [*snapshot.changes, (position_key(partition), stored)]
     rows = {(layout.changelog, partition): [Row(key, value) for key, value in changes]}
     for out in snapshot.outputs:
         rows.setdefault((out.topic, _partition(out, layout.partitions)), []).append(
@@ -74,16 +76,24 @@ class Checkpointer:
         self._metrics = metrics
         self._die = die
 
-    async def write(self, shard: Shard) -> None:
-        """Everything since the last one. Records are applied meanwhile; they are for the next."""
+    async def write(self, shard: Shard, *, whole: bool = True) -> None:
+        """Everything since the last one. Records are applied meanwhile; they are for the next.
+
+        whole: the state as well, else only what it says.
+        """
         async with shard.lock:
-            if not shard.ready or shard.next == shard.committed:
+            if not shard.has_news:
                 return
             started = self._clock.steady_s()
-            next, clock = shard.next, shard.job.clock
-            snapshot = shard.job.snapshot(self._clock.wall_ms())
-            shard.uncommitted = 0
-            rows, changes = draw_up(snapshot, self._layout, shard.partition, next, clock)
+            next, job = shard.next, shard.job
+            take = job.snapshot if whole else job.tell
+            snapshot = take(self._clock.wall_ms())
+            position = Position(next, snapshot.header, next)
+            if whole:
+                shard.uncommitted = 0
+            else:
+                position = shard.kept._replace(told=next)
+            rows, changes = draw_up(snapshot, self._layout, shard.partition, position, job.clock)
             agent = self._layout.agent
             try:
                 await shard.writer.commit(rows, next, snapshot.note)
@@ -91,6 +101,6 @@ class Checkpointer:
                 self._die(BROKEN, f"{agent}/{shard.partition}: checkpoint failed: {error!r}")
             self._store.write(shard.partition, changes)
             ended = self._clock.steady_s()
-            shard.commit(next, ended)
+            shard.commit(position, ended)
             now_ms = self._clock.wall_ms()
             self._metrics.checkpointed(agent, snapshot, rows, ended - started, now_ms)

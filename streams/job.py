@@ -89,10 +89,15 @@ class TooManyRejects(Exception):
 
 
 class Job(Protocol):
-    """clock: ms, of the partition. outputs_waiting: a checkpoint would show something."""
+    """clock: ms, of the partition. outputs_waiting: a checkpoint would show something.
+
+    tells_apart: its state is worth writing less often than its outputs (`tell`).
+    """
 
     @property
     def clock(self) -> int: ...
+    @property
+    def tells_apart(self) -> bool: ...
     @property
     def outputs_waiting(self) -> bool: ...
 
@@ -104,6 +109,9 @@ class Job(Protocol):
 
     def snapshot(self, now_ms: int) -> Snapshot:
         """What changed since the last one; hands it out once. now_ms: stamps the outputs."""
+
+    def tell(self, now_ms: int) -> Snapshot:
+        """Only the outputs: no changes, no header. The state goes on from the last snapshot."""
 
     def greetings(self) -> list[Control]:
         """Control records that the partition's log needs, now that we hold it."""

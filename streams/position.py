@@ -19,13 +19,15 @@ _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
 class Position(NamedTuple):
-    """next: offset of the first record that is not applied. header: the job's own, see Snapshot.
+    """next: offset of the first record that the state lacks. header: the job's own, see Snapshot.
 
-    header is empty for a partition that nobody has opened yet.
+    header is empty for a partition that nobody has opened yet. told: what the records before it
+    say is out already; from `next` up to there the log is applied again and nothing said.
     """
 
     next: int
     header: Mapping[str, Any]
+    told: int = 0
 
 
 def position_key(partition: int) -> bytes:
@@ -39,7 +41,8 @@ def position_key(partition: int) -> bytes:
 
 def encode_position(position: Position, clock: int) -> bytes:
     """clock: ms, for people who look; the job keeps what it needs in its header."""
-    return _encode({"clock": clock, **position.header, "v": VERSION, "next": position.next})
+    place = {"v": VERSION, "next": position.next, "told": max(position.told, position.next)}
+    return _encode({"clock": clock, **position.header, **place})
 
 
 def decode_position(value: bytes) -> Position:
@@ -55,7 +58,9 @@ def decode_position(value: bytes) -> Position:
             f"a stored position has version {version}, this release reads {VERSION}:"
             " start the release that wrote it, or a later one"
         )
-    return Position(record.pop("next"), record)
+    next = record.pop("next")
+    told = record.pop("told", next)
+    return Position(next, record, told)
 
 
 def check_position(where: str, next: int, beginning: int, end: int) -> None:

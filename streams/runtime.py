@@ -108,12 +108,13 @@ class Runtime:
         try:
             position = decode_position(stored) if stored else Position(beginning, {})
             check_position(f"{source}/{partition}", position.next, beginning, end)
+            check_position(f"{source}/{partition}", position.told or beginning, beginning, end)
             job = await self.agent.make_job(partition, position.header, shard.poison)
             if position.header:
                 job.restore(((k, v) for k, v in blobs.items() if k[:1] != b"\0"), position.header)
         except (BadRule, BadSetting, Unavailable) as refusal:
             ports.die(REFUSED, str(refusal))
-        shard.open(job, position.next, ports.clock.steady_s())
+        shard.open(job, position, ports.clock.steady_s())
         shard.epoch = await ports.source.seek(partition, position.next)
         shard.ready = True
         log.info("%s opened at %s", self._name(shard), position.next)
@@ -141,6 +142,12 @@ class Runtime:
             return
         await self.agent.prepare(records)
         try:
+            if shard.is_retelling:
+                again = [record for record in records if record.offset < shard.told]
+                records = records[len(again) :]
+                await self._apply(shard, again, min(batch.end, shard.told))
+                if not shard.is_retelling:
+                    shard.job.tell(0)  # said by the owner before us
             await self._apply(shard, records, batch.end)
         except Poison as poison:
             await self._reopen(shard, poison)
@@ -187,7 +194,8 @@ class Runtime:
         for shard in [shard for shard in self.shards.values() if shard.ready]:
             end = source.end(shard.partition)
             if shard.is_checkpoint_due(now_s, now_ms, pace):
-                self._spawn(self._checkpoints.write(shard))
+                whole = shard.is_whole_due(now_s, pace)
+                self._spawn(self._checkpoints.write(shard, whole=whole))
             if shard.tick_due(now_s, now_ms - self._limits.lateness_ms, end, pace) is not None:
                 await self._tick(shard, now_s, now_ms)
             if shard.is_stalled(now_s, end) and not source.waiting():

@@ -87,10 +87,10 @@ class Settings(BaseSettings):
         300, ge=0, description="s; an event dated further beyond its append time is rejected"
     )
     checkpoint_s: float = Field(
-        1.0, gt=0, description="s; longest time between two checkpoints of a partition"
+        2.0, gt=0, description="s; the state of a partition is written this often, when it moved"
     )
     output_delay_s: float = Field(
-        0.05, ge=0, description="s; ... but this soon when outputs wait, they show at commit only"
+        0.05, ge=0, description="s; outputs wait no longer than this: they go ahead of the state"
     )
     uncommitted_records_max: int = Field(
         100_000,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from streams.job import Job, Poison, Record
 from streams.ports import Writer
+from streams.position import Position
 
 STALL_S = 5.0
 POISON_MAX = 100  # between two checkpoints
@@ -52,9 +53,11 @@ class Pace(NamedTuple):
 
 
 class Shard:
-    """next: offset of the next record to apply. committed: the same, as the changelog has it.
+    """next: offset of the next record to apply. committed: up to there all is told, for all to see.
 
-    ready: opened from the recovered table. uncommitted: records since the last snapshot.
+    kept: the position of the state in the changelog, at or before `committed`. told: up to there
+    the log is applied again after opening, see Position. uncommitted: records since `kept`.
+    ready: opened from the recovered table.
     last_append: ms, append time of the newest applied record. tries: since the last progress.
     poison: see streams/quarantine.py. waits_since: s, of the oldest uncommitted move.
     """
@@ -66,7 +69,9 @@ class Shard:
         self.lock = asyncio.Lock()  # one transaction at a time; records are applied meanwhile
         self.ready = False
         self.job: Job
-        self.next = self.committed = -1
+        self.next = self.committed = self.told = -1
+        self.kept = Position(-1, {})
+        self.kept_at = now_s
         self.epoch = -1
         self.uncommitted = 0
         self.last_append = 0
@@ -76,10 +81,13 @@ class Shard:
         self.waits_since: float | None = None
         self.ticked_at = 0.0
 
-    def open(self, job: Job, next: int, now_s: float) -> None:
-        """Take up a job that stands at `next`; deliveries count from the next seek on."""
+    def open(self, job: Job, position: Position, now_s: float) -> None:
+        """Take up a job that stands at `position`; deliveries count from the next seek on."""
         self.job = job
-        self.next = next
+        self.kept = position
+        self.kept_at = now_s
+        self.next = position.next
+        self.told = max(position.told, position.next)
         self.committed = -1  # so that a first checkpoint tells monitors where the group stands
         self.uncommitted = 0
         self.checkpointed_at = self.moved_at = now_s
@@ -87,7 +95,7 @@ class Shard:
 
     def learn(self, poison: Poison) -> bool:
         """Remember what broke the engine; False when that does not help, or it is too much."""
-        self.poison = [known for known in self.poison if known.offset >= self.committed]
+        self.poison = [known for known in self.poison if known.offset >= self.kept.next]
         seen = [(known.offset, known.account) for known in self.poison]
         self.poison.append(poison)
         return (poison.offset, poison.account) not in seen and len(seen) < POISON_MAX
@@ -115,20 +123,44 @@ class Shard:
             self.uncommitted += len(records)
             self.last_append = records[-1].timestamp
 
-    def commit(self, next: int, now_s: float) -> None:
-        """The changelog has everything before `next`."""
-        self.committed = next
+    @property
+    def is_retelling(self) -> bool:
+        """What is being applied has been told by an owner before us."""
+        return self.next < self.told
+
+    @property
+    def has_news(self) -> bool:
+        """A checkpoint would write something that is not in the log yet."""
+        if not self.ready or self.is_retelling:
+            return False
+        return self.next != self.committed or self.next != self.kept.next
+
+    def commit(self, position: Position, now_s: float) -> None:
+        """The changelog has this position: everything before its `told` is out."""
+        self.committed = position.told
         self.checkpointed_at = now_s
-        self.waits_since = None if next == self.next else now_s
+        if position.next == position.told:
+            self.kept = position
+            self.kept_at = now_s
+        self.waits_since = None if position.next == self.next else now_s
 
     def is_checkpoint_due(self, now_s: float, now_ms: int, pace: Pace) -> bool:
         """Outputs show at commit only, so they are soon; but a backlog is not in a hurry."""
-        if not self.ready or self.next == self.committed or self.lock.locked():
+        if not self.has_news or self.lock.locked():
             return False
+        if now_s - self.kept_at >= pace.checkpoint_s:
+            return True
         is_live = now_ms - self.last_append < pace.checkpoint_s * 1000
-        is_urgent = is_live and self.job.outputs_waiting
-        delay = min(pace.checkpoint_s, pace.output_delay_s) if is_urgent else pace.checkpoint_s
-        return now_s - self.checkpointed_at >= delay
+        return (
+            is_live
+            and self.job.outputs_waiting
+            and now_s - self.checkpointed_at >= min(pace.checkpoint_s, pace.output_delay_s)
+        )
+
+    def is_whole_due(self, now_s: float, pace: Pace) -> bool:
+        """The state as well; always the first time, so that there is one to go on from."""
+        fresh = now_s - self.kept_at < pace.checkpoint_s
+        return not (fresh and self.job.tells_apart and self.kept.header)
 
     def tick_due(self, now_s: float, until_ms: int, end: int | None, pace: Pace) -> int | None:
         """ms of the tick that a due deadline waits for; None: no tick.
@@ -139,7 +171,7 @@ class Shard:
         due = self.job.next_deadline()
         if due is None or due > until_ms or until_ms <= self.job.clock:
             return None
-        if not self.ready or end is None or self.next < end:
+        if not self.ready or self.is_retelling or end is None or self.next < end:
             return None
         return until_ms if now_s - self.ticked_at >= pace.tick_every_s else None
 

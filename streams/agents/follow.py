@@ -68,6 +68,8 @@ class FollowJob:
         self._applied = 0
         self._waiting: list[tuple[Output, int | None]] = []
 
+    tells_apart = True
+
     @property
     def clock(self) -> int:
         return self.partition.clock
@@ -133,18 +135,21 @@ class FollowJob:
         raise AssertionError(f"a control record that nobody obeys: {control}")
 
     def snapshot(self, now_ms: int) -> Snapshot:
-        partition, waiting = self.partition, self._waiting
+        partition = self.partition
         accounts, dirty = partition.accounts, partition.dirty
         changes = [(id.encode(), encode_account(accounts[id])) for id in dirty]
         dirty.clear()
-        outputs = self._announcer.announce(waiting, now_ms)
-        waiting.clear()
-        stats = Counter(partition.stats)
-        partition.stats.clear()
+        header = {**partition.header(), "rejects": self._rejects.header()}
+        return self.tell(now_ms)._replace(changes=changes, header=header)
+
+    def tell(self, now_ms: int) -> Snapshot:
+        outputs = self._announcer.announce(self._waiting, now_ms)
+        self._waiting.clear()
+        stats = Counter(self.partition.stats)
+        self.partition.stats.clear()
         stats["applied"] += self._applied - stats["repeated"]
         self._applied = 0
-        header = {**partition.header(), "rejects": self._rejects.header()}
-        return Snapshot(changes, header, outputs + self._rejects.take(), stats)
+        return Snapshot([], {}, outputs + self._rejects.take(), stats)
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
         """Raises Unavailable when a later release wrote the state."""

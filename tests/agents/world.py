@@ -232,6 +232,8 @@ async def settle(runtime: Runtime) -> None:
 class EchoJob:
     """Says each value again and remembers all: shows loss, repeats, order. `bad` breaks it."""
 
+    tells_apart = True
+
     def __init__(self, poison: Sequence[Poison]) -> None:
         self.words: list[str] = []
         self.clock = 0
@@ -261,9 +263,12 @@ class EchoJob:
             self._out.append(Out("echo", record.key, value.encode(), partition=0))
 
     def snapshot(self, now_ms: int) -> Snapshot:
-        out, self._out = self._out, []
         words = ",".join(self.words).encode()
-        return Snapshot([(b"words", words)], {"v_job": 1}, out, Counter(applied=len(out)))
+        return self.tell(now_ms)._replace(changes=[(b"words", words)], header={"v_job": 1})
+
+    def tell(self, now_ms: int) -> Snapshot:
+        out, self._out = self._out, []
+        return Snapshot([], {}, out, Counter(applied=len(out)))
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
         self.words = dict(blobs)[b"words"].decode().split(",")

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from streams.job import LogRecord, Poison
+from streams.position import Position
 from streams.shard import POISON_MAX, STALL_S, Batch, Pace, Shard, Verdict
 
 PACE = Pace(checkpoint_s=1.0, output_delay_s=0.05, tick_every_s=1.0)
@@ -14,6 +15,8 @@ PACE = Pace(checkpoint_s=1.0, output_delay_s=0.05, tick_every_s=1.0)
 
 class Waiting:
     """A job of which only what waits is asked."""
+
+    tells_apart = True
 
     def __init__(self, outputs: bool = False, clock: int = 0, due: int | None = None) -> None:
         self.outputs_waiting = outputs
@@ -24,10 +27,14 @@ class Waiting:
         return self.due
 
 
+def kept(next: int, told: int = 0) -> Position:
+    return Position(next, {"v_job": 1}, told or next)
+
+
 def shard(at: int = 10, **job: Any) -> Shard:
     """Open at `at`, generation 7, epoch 3."""
     made = Shard(0, 7, cast(Any, None), 0.0)
-    made.open(cast(Any, Waiting(**job)), at, 0.0)
+    made.open(cast(Any, Waiting(**job)), kept(at), 0.0)
     made.epoch, made.ready = 3, True
     return made
 
@@ -94,7 +101,7 @@ def test_a_marker_at_the_end_moves_the_position_without_a_record() -> None:
 def test_the_first_checkpoint_comes_even_if_nothing_was_read() -> None:
     s = shard()
     assert s.is_checkpoint_due(1.0, 0, PACE)
-    s.commit(10, 1.0)
+    s.commit(kept(10), 1.0)
     assert not s.is_checkpoint_due(99.0, 0, PACE)
 
 
@@ -105,11 +112,41 @@ def test_outputs_hurry_a_checkpoint_unless_they_are_of_a_backlog(
     outputs: bool, age_ms: int, due_after_s: float
 ) -> None:
     s = shard(outputs=outputs)
-    s.commit(10, 50.0)
+    s.commit(kept(10), 50.0)
     s.moved(11, batch(10, 11).records, 50.0)
     now_ms = 1_000 + age_ms  # the record was appended at 1,000
     assert not s.is_checkpoint_due(50.0 + due_after_s - 0.01, now_ms, PACE)
     assert s.is_checkpoint_due(50.0 + due_after_s + 0.01, now_ms, PACE)
+
+
+def test_outputs_go_alone_until_the_state_is_due() -> None:
+    s = shard(outputs=True)
+    s.commit(kept(10), 50.0)
+    s.moved(11, batch(10, 11).records, 50.0)
+    assert s.is_checkpoint_due(50.1, 1_000, PACE)
+    assert not s.is_whole_due(50.1, PACE)
+    s.commit(kept(10, told=11), 50.1)
+    assert (s.committed, s.kept.next) == (11, 10)
+    s.job.outputs_waiting = False  # type: ignore[misc] - a stand-in
+    assert not s.is_checkpoint_due(50.9, 1_000, PACE)
+    assert s.is_checkpoint_due(51.0, 1_000, PACE), "the state lags, though all is told"
+    assert s.is_whole_due(51.0, PACE)
+
+
+def test_without_a_state_to_go_on_from_the_first_is_whole() -> None:
+    s = shard(outputs=True)
+    s.kept = Position(10, {})
+    assert s.is_whole_due(0.1, PACE)
+
+
+def test_what_was_told_by_another_owner_is_no_news() -> None:
+    s = shard()
+    s.open(s.job, kept(10, told=12), 0.0)
+    assert s.is_retelling
+    s.moved(11, batch(10, 11).records, 1.0)
+    assert not s.is_checkpoint_due(99.0, 0, PACE)
+    s.moved(12, batch(11, 12).records, 1.0)
+    assert s.is_checkpoint_due(99.0, 0, PACE)
 
 
 async def test_one_checkpoint_at_a_time() -> None:
@@ -162,7 +199,7 @@ def test_poison_is_forgotten_once_it_is_committed_and_is_bounded() -> None:
     for offset in range(10, 10 + POISON_MAX):
         assert s.learn(Poison(offset, None, ""))
     assert not s.learn(Poison(999, None, ""))
-    s.commit(1_000, 1.0)
+    s.commit(kept(1_000), 1.0)
     assert s.learn(Poison(1_000, None, ""))
 
 
@@ -171,7 +208,7 @@ def test_how_long_a_checkpoint_is_waited_for() -> None:
     s.moved(11, [], 5.0)
     s.moved(12, [], 6.0)
     assert s.waits_since == 5.0
-    s.commit(11, 7.0)
+    s.commit(kept(11), 7.0)
     assert s.waits_since == 7.0, "12 came meanwhile"
-    s.commit(12, 8.0)
+    s.commit(kept(12), 8.0)
     assert s.waits_since is None

@@ -204,3 +204,20 @@ async def test_a_slow_broker_holds_the_input_back() -> None:
     worker = await WorldWorker(w, EchoAgent(), uncommitted_max=4).start()
     await worker.read()
     assert said(w) == list("abcdef"), "committed at once, not at the next beat"
+
+
+async def test_outputs_go_before_the_state_and_are_not_said_again() -> None:
+    w = world("a")
+    worker = await start(w)
+    await worker.read()
+    await worker.run_for(200)
+    put(w, "b", "c")
+    await worker.run_for(200)
+    assert said(w) == ["a", "b", "c"]
+    assert w.table("echo-changelog")[b"words"] == b"a", "the state is not due yet"
+    put(w, "d")
+    successor = await start(w)  # the first one is dead
+    await successor.read()
+    await successor.drain()
+    assert said(w) == ["a", "b", "c", "d"]
+    assert w.table("echo-changelog")[b"words"] == b"a,b,c,d"
