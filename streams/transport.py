@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import NoOffsetForPartitionError
 from faust.events import Event
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
@@ -76,7 +77,12 @@ class BatchThread(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's own signature
         max_records: int | None = None,
     ) -> Fetched:
-        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        try:
+            records = await super()._fetch_records(
+                consumer, active_partitions, timeout, max_records
+            )
+        except NoOffsetForPartitionError:  # assigned a moment ago, and nobody has sought it yet
+            return Fetched({})
         # No await from taking the records to the end: generation, epochs, positions are theirs.
         fetched = Fetched(records)
         fetched.generation = cast(Any, consumer._coordinator).generation

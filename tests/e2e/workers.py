@@ -1,0 +1,304 @@
+"""Workers as processes, traffic for them, and the judge: the pure engine over the same log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiokafka import AIOKafkaProducer
+from prometheus_client.parser import text_string_to_metric_families
+
+from models.account import Account, Limits
+from rules.loader import load
+from rules.partition import Partition
+from rules.ruleset import RuleSet, compile_rules
+from rules.snapshot import decode_account
+from streams.checkpoint import partition_of
+from streams.codec import parse_event
+from streams.connection import client_options
+from streams.control import Activate, Feed, Tick, is_control, parse_control
+from streams.kafka.port import free_port
+from streams.reader import Stored, open_reader
+from streams.settings import Settings
+from streams.topics import Topics
+from tests.kafka_settings import environment
+from tests.story import COMMON, TESTS
+
+COMMAND = [sys.executable, "-c", "from streams.cli import main; main()", "worker"]
+PATIENCE_S = 60.0
+RULES: list[dict[str, Any]] = [
+    {
+        "id": "legal",
+        "kind": "sla",
+        "start": {"type": "contract.revised"},
+        "stop": {"type": "legal.replied"},
+        "goal": {"within": "1h"},
+        "warn_at": [0.5],
+    },
+    {
+        "id": "paper",
+        "kind": "sequence",
+        "steps": [{"type": "page.compared"}, {"type": "paper.downloaded"}],
+        "within": "30m",
+    },
+    {
+        "id": "quiet",
+        "kind": "absence",
+        "anchor": {"type": "trial.started"},
+        "expect": {"type": "feature.used"},
+        "deadline": {"after": "2h"},
+        "measure": "since_last",
+    },
+]
+TYPES = (
+    "contract.revised",
+    "legal.replied",
+    "page.compared",
+    "paper.downloaded",
+    "trial.started",
+    "feature.used",
+    "page.viewed",
+)
+
+
+def with_rules(settings: Settings, folder: Path, *rules: dict[str, Any]) -> Settings:
+    """The settings, with these rules in a folder of their own."""
+    folder.mkdir(parents=True)
+    for rule in rules:
+        whole = {**COMMON, "tests": TESTS, **rule}
+        (folder / f"{rule['id']}.yml").write_text(yaml.safe_dump(whole), "utf-8")
+    return settings.model_copy(update={"rules": folder})
+
+
+class WorkerProcess:
+    """`pathline worker`; ends with the test. command: another program, for fault tests."""
+
+    def __init__(
+        self, settings: Settings, log: Path, *arguments: str, command: Iterable[str] = COMMAND
+    ) -> None:
+        self.settings = settings.model_copy(update={"metrics_port": free_port()})
+        self.log = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*command, *arguments], env=environment(self.settings), stdout=out, stderr=out
+            )
+        self.began_s = time.monotonic()
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Status and body of an HTTP question; status 0 while nobody answers."""
+        url = f"http://127.0.0.1:{self.settings.metrics_port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.read().decode()
+        except OSError:
+            return 0, ""
+
+    def reading(self, name: str, **labels: str) -> float:
+        """The sum of the samples of a metric with these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.ask("/metrics")[1])
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def applied(self, agent: str) -> float:
+        return self.reading("pathline_events_total", agent=agent)
+
+    def wait_ready(self) -> float:
+        """s from the start."""
+        self.wait_until(lambda: self.ask("/readyz")[0] == 200)
+        return time.monotonic() - self.began_s
+
+    def wait_until(self, done: Any, patience_s: float = PATIENCE_S) -> None:
+        give_up = time.monotonic() + patience_s
+        while not done():
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.tail}"
+            assert time.monotonic() < give_up, f"not in {patience_s} s: {self.tail}"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+    @property
+    def tail(self) -> str:
+        return "\n".join(self.log.read_text("utf-8").splitlines()[-15:])
+
+
+@contextmanager
+def workers() -> Iterator[Any]:
+    """Starts workers; none outlives the test."""
+    started: list[WorkerProcess] = []
+
+    def start(*arguments: Any, **options: Any) -> WorkerProcess:
+        started.append(WorkerProcess(*arguments, **options))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for worker in started:
+            with suppress(ProcessLookupError):
+                worker.kill()
+
+
+def traffic(events: int, accounts: int, seed: int) -> Iterator[tuple[bytes, bytes]]:
+    """(account, structured CloudEvent): 10 s apart, some late, some twice."""
+    chance = random.Random(seed)
+    begin_s = datetime(2026, 1, 5, 8, tzinfo=UTC).timestamp()
+    for n in range(events):
+        late_s = chance.choice((0, 0, 0, 0, 0, 0, 0, 60, 1_800, 30_000))
+        value = {
+            "specversion": "1.0",
+            "id": f"e{n if chance.random() > 0.02 else max(0, n - 1)}",
+            "source": "//test/crm",
+            "type": chance.choice(TYPES),
+            "time": datetime.fromtimestamp(begin_s + 10 * n - late_s, UTC).isoformat(),
+            "subject": f"acct-{chance.randrange(accounts)}",
+        }
+        yield value["subject"].encode(), json.dumps(value).encode()
+
+
+async def send(
+    settings: Settings, topic: str, rows: Iterable[tuple[bytes, bytes]], rate: float = 1e9
+) -> None:
+    """In order within an account; rate: records/s."""
+    producer = AIOKafkaProducer(
+        **client_options(settings), linger_ms=5, max_request_size=8_000_000, acks="all"
+    )
+    await producer.start()
+    began = time.monotonic()
+    try:
+        for n, (key, value) in enumerate(rows):
+            partition = partition_of(key, settings.partitions)
+            await producer.send(topic, value, key, partition)
+            if n % 50 == 0 and (ahead := n / rate - (time.monotonic() - began)) > 0:
+                await asyncio.sleep(ahead)
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+async def stored(settings: Settings, topic: str) -> dict[int, list[Stored]]:
+    """All that is committed, by partition, in order."""
+    found: dict[int, list[Stored]] = defaultdict(list)
+    async with open_reader(settings, topic) as reader:
+        async for record in reader.to_end():
+            found[record.partition].append(record)
+    return {p: sorted(records, key=lambda r: r.offset) for p, records in sorted(found.items())}
+
+
+class Verdict:
+    """alerts: (topic, alert without emitted_at) in order, by account. accounts: their state."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        self.accounts: dict[str, Account] = {}
+
+    def add(self, topic: str, alert: dict[str, Any]) -> None:
+        del alert["emitted_at"]
+        self.alerts[alert["account"]].append((topic, alert))
+
+    def by_topic(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """By account and topic: between two topics there is no order."""
+        sorted_out: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for account, told in self.alerts.items():
+            for topic, alert in told:
+                sorted_out[account, topic].append(alert)
+        return sorted_out
+
+
+async def judge(settings: Settings) -> Verdict:
+    """What the pure engine says of the interactions as they lie in the log."""
+    rules = compile_rules(load(settings.rules, settings.calendars))
+    verdict = Verdict()
+    for partition, records in (await stored(settings, Topics(settings).interactions.name)).items():
+        engine = engine_for(settings, rules, partition)
+        for record in records:
+            for topic, alert in obey(engine, rules, record):
+                verdict.add(topic, json.loads(alert.model_dump_json(by_alias=True)))
+        verdict.accounts |= engine.accounts
+    return verdict
+
+
+def engine_for(settings: Settings, rules: RuleSet, partition: int) -> Partition:
+    return Partition(
+        rules,
+        topic=Topics(settings).interactions.name,
+        partition=partition,
+        lateness_ms=int(settings.lateness_s * 1000),
+        limits=Limits(
+            sequence_length=settings.sequence_length_max,
+            remembered_ids=settings.remembered_ids_max,
+        ),
+    )
+
+
+def obey(engine: Partition, rules: RuleSet, record: Stored) -> list[Any]:
+    """One record of the log, without the shell."""
+    if not is_control(record.key):
+        return engine.advance(parse_event(record.value, record.offset))
+    match parse_control(record.key or b"", record.value):
+        case Tick(clock_ms=clock_ms):
+            return engine.tick(clock_ms)
+        case Feed(feed=feed, max_stale_ms=max_stale_ms, stale=stale, lead=lead):
+            return engine.feed(feed, max_stale_ms, stale, lead)
+        case Activate(digest=digest):
+            assert digest == rules.digest
+            return engine.activate(rules)
+    raise AssertionError(record.key)
+
+
+async def published(settings: Settings) -> Verdict:
+    """What the workers have said and kept, as a read_committed consumer sees it."""
+    topics, verdict = Topics(settings), Verdict()
+    for name in ("sla-breaches", "journey-breaks", "signals"):
+        for records in (await stored(settings, topics.alerts(name).name)).values():
+            for record in records:
+                verdict.add(name, json.loads(record.value or b""))
+    for records in (await stored(settings, topics.follow_changelog.name)).values():
+        for record in records:
+            if record.key and record.key[:1] != b"\x00" and record.value:
+                verdict.accounts[record.key.decode()] = decode_account(record.value)
+    return verdict
+
+
+def compare(said: Verdict, expected: Verdict) -> None:
+    """Equal: for each account and topic the alerts in order; for each account its state."""
+    ours, theirs = said.by_topic(), expected.by_topic()
+    for place in ours.keys() | theirs.keys():
+        assert ours[place] == theirs[place], place
+    assert said.accounts.keys() == expected.accounts.keys()
+    for id, account in expected.accounts.items():
+        assert settled(said.accounts[id]) == settled(account)
+
+
+def settled(account: Account) -> Account:
+    """Without what an engine notes for itself between two looks: it says nothing of the account."""
+    for cases in account.cases.values():
+        for case in cases.values():
+            for episode in getattr(case, "base", ()):
+                episode.coming = 0
+    return account
