@@ -115,6 +115,8 @@ def read_episodes(rule: Rule, marks: Sequence[Mark], calendars: Calendars) -> li
             case "cancel":
                 for episode in waiting:
                     episode.finish(mark, "cancel")
+                # an episode that its own event cancels (in a chain) is none
+                episodes = [e for e in episodes if e.start.event is not mark.event]
             case "pause":
                 for episode in waiting:
                     episode.pause(mark.eff)

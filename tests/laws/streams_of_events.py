@@ -36,6 +36,7 @@ ATTRIBUTES: list[Form] = [
     {"accounttz": "America/Havana"},
     {"accounttz": "Europe/Berlin"},
 ]
+ALL = 100  # ids remembered: more than a case has events
 FEEDS = [("crm", 90 * 60_000), ("crm", HOUR_MS), ("web", HOUR_MS)]
 
 
@@ -88,7 +89,7 @@ def random_case(chance: Random, records_max: int) -> Case:
         rules=[{"id": f"rule-{place}", **rule(chance)} for place in range(chance.randint(1, 3))],
         records=log(chance, chance.randint(5, records_max)),
         lateness_ms=chance.choice([0, 0, HOUR_MS, 3 * HOUR_MS]),
-        remembered_ids=chance.choice([24, 3]),
+        remembered_ids=chance.choice([ALL, 3]),
         restart_at=chance.randint(0, records_max),
     )
 

@@ -1,0 +1,78 @@
+"""The engine fed a random case, and what it says in the oracle's terms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+
+from models.account import Limits
+from models.alert import Alert
+from models.event import Event, place, to_ms
+from rules.context import Output
+from rules.partition import Partition
+from rules.ruleset import RuleSet
+from rules.snapshot import decode_account, encode_account
+from tests.laws.oracle import Told
+from tests.laws.random_rules import Form
+from tests.laws.streams_of_events import Case
+from tests.story import rule_set
+
+
+def engine_tells(case: Case) -> Iterator[tuple[Told, Alert]]:
+    """Fed record by record; somewhere on the way all state goes through its bytes."""
+    rules = rule_set(*case.rules, calendars=case.calendars)
+    partition = new_partition(rules, case)
+    for number, record in enumerate(case.records):
+        if number == case.restart_at:
+            partition = restarted(partition, case)
+        for output in fed(partition, number, record):
+            yield as_told(number, output.alert), output.alert
+
+
+def new_partition(rules: RuleSet, case: Case) -> Partition:
+    limits = Limits(remembered_ids=case.remembered_ids, marks=1_000, episodes=64)
+    return Partition(
+        rules, topic="interactions", partition=0, lateness_ms=case.lateness_ms, limits=limits
+    )
+
+
+def restarted(partition: Partition, case: Case) -> Partition:
+    blobs = [encode_account(account) for account in partition.accounts.values()]
+    header = json.loads(json.dumps(partition.header()))
+    other = new_partition(partition.rules, case)
+    other.restore(map(decode_account, blobs), header)
+    return other
+
+
+def fed(partition: Partition, number: int, record: Form) -> list[Output]:
+    if "tick" in record:
+        return partition.tick(record["tick"])
+    if "feed" in record:
+        return partition.feed(record["feed"], record["max_stale_ms"], record["stale"], lead=False)
+    return partition.advance(as_event(record["event"], offset=number))
+
+
+def as_event(fields: Form, offset: int) -> Event:
+    zone = timezone(timedelta(minutes=fields.get("utc_offset_min", 0)))
+    time = datetime.fromtimestamp(0, zone) + timedelta(milliseconds=fields["time_ms"])
+    names = ("id", "source", "type", "data", "actorkind", "accounttz")
+    given = {name: fields[name] for name in names if name in fields}
+    return place(Event(specversion="1.0", time=time, subject=fields["account"], **given), offset)
+
+
+def as_told(number: int, alert: Alert) -> Told:
+    start = alert.evidence[0]
+    steps = sorted(alert.evidence, key=lambda one: one.offset)
+    return Told(
+        record=number,
+        rule=alert.rule.id,
+        account=alert.account,
+        key=json.dumps(alert.key, separators=(",", ":")),
+        state=alert.state.value,
+        step=alert.step,
+        at=to_ms(alert.occurred_at),
+        due=None if alert.due_at is None else to_ms(alert.due_at),
+        owner=alert.owner,
+        name=(steps[0].id, steps[-1].id) if alert.kind == "sequence" else (start.id,),
+    )
