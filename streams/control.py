@@ -56,7 +56,7 @@ def encode_control(control: Control) -> tuple[bytes, bytes]:
     """Key and value of its record.
 
     >>> encode_control(Tick(clock_ms=5))
-    (b'\\x00tick', b'{"v":1,"clock_ms":5}')
+    (b'\\x00tick', b'{"clock_ms":5,"v":1}')
     """
     return KEYS[type(control)], msgspec.json.encode(control)
 
@@ -65,7 +65,7 @@ def parse_control(key: bytes, value: bytes | None) -> Control:
     """The inverse. Raises BadInput for what this release does not understand.
 
     >>> parse_control(b"\\x00tick", b'{"v":1,"clock_ms":5}')
-    Tick(v=1, clock_ms=5)
+    Tick(clock_ms=5, v=1)
     """
     decoder = _DECODERS.get(key)
     if decoder is None:
