@@ -107,7 +107,7 @@ class Teller:
                 continue
             at = episode.due if step.is_due else self.measure.reached(episode, step.amount)
             if at is None or (end is not None and at > end.at):
-                return 0
+                break
             if at > context.clock:
                 return UNTOLD if held else at
             if self.feeds and not self.feeds.isdisjoint(context.stale):

@@ -59,20 +59,31 @@ class Measure:
         for i in range(0, len(segments), 2):
             stop = segments[i + 1] if i + 1 < len(segments) else None
             if self.calendar is None:
-                if stop is None or amount <= stop - segments[i]:
-                    return segments[i] + amount
-                amount -= stop - segments[i]
-                continue
-            try:
-                if stop is None:
-                    return self.calendar.advance(segments[i] // 1000, amount) * 1000
-                elapsed = self.calendar.between(segments[i] // 1000, stop // 1000)
-                if amount <= elapsed:
-                    return self.calendar.advance(segments[i] // 1000, amount) * 1000
-            except UncoveredYear:
+                at: int | None = segments[i] + amount
+            else:
+                at = self._open_instant(segments[i], amount)
+            if stop is None or (at is not None and at <= stop):
+                return at
+            elapsed = self._elapsed(segments[i], stop)
+            if elapsed is None:
                 return None
             amount -= elapsed
         return None
+
+    def _open_instant(self, start: int, amount: int) -> int | None:
+        assert self.calendar is not None
+        try:
+            return self.calendar.advance(start // 1000, amount) * 1000
+        except UncoveredYear:
+            return None
+
+    def _elapsed(self, start: int, stop: int) -> int | None:
+        if self.calendar is None:
+            return stop - start
+        try:
+            return self.calendar.between(start // 1000, stop // 1000)
+        except UncoveredYear:
+            return None
 
     def begin(self, mark: Mark) -> Episode:
         """A new episode; a calendar that ends too early leaves it without a due instant."""
