@@ -24,8 +24,17 @@ STARTS = [  # a Friday each but the last: weekends with a change of clocks, the 
     "2026-10-30T11:00:00+00:00",  # America on Sunday, back
     "2026-12-30T09:00:00+00:00",
 ]
-STEPS_H = [*[0, 1] * 7, 2, 2, 2, 3, 3, 24]  # how far time goes on before a record
+STEPS_H = [*[0, 1] * 14, *[2, 2, 3] * 3, 24]  # how far time goes on before a record
 LATE_H = [1, 2, 3, 4, 5, 6, 8, 12]
+A, B, C, D, E = TYPES
+MIXTURES = [  # what lives together in a log: few types, so that they meet
+    [A],
+    [A, A, B],
+    [A, C, D],
+    [A, A, B, C, C, D],
+    [A, A, B, E],
+    [A, A, B, C, D, E, "x.other"],
+]
 BESIDE_MS = [0, 0, 0, 0, 1, 999, HOUR_MS // 2]
 ATTRIBUTES: list[Form] = [
     *[{}] * 4,
@@ -87,7 +96,7 @@ def _thinned(form: Form, names: set[str]) -> Form:
 def random_case(chance: Random, records_max: int) -> Case:
     return Case(
         rules=[{"id": f"rule-{place}", **rule(chance)} for place in range(chance.randint(1, 3))],
-        records=log(chance, chance.randint(5, records_max)),
+        records=log(chance, chance.randint(8, records_max)),
         lateness_ms=chance.choice([0, 0, HOUR_MS, 3 * HOUR_MS]),
         remembered_ids=chance.choice([ALL, 3]),
         restart_at=chance.randint(0, records_max),
@@ -97,12 +106,13 @@ def random_case(chance: Random, records_max: int) -> Case:
 def log(chance: Random, length: int) -> list[Form]:
     """A partition's log; in the end nothing holds what is due, and time goes on for long."""
     now = int(datetime.fromisoformat(chance.choice(STARTS)).timestamp()) * 1_000
+    types = chance.choice(MIXTURES)
     records: list[Form] = []
     for _ in range(length):
         now += HOUR_MS * chance.choice(STEPS_H)
         draw = chance.random()
         if draw < 0.75:
-            records.append({"event": event(chance, now, records)})
+            records.append({"event": event(chance, now, types, records)})
         elif draw < 0.9:
             records.append({"tick": now})
         else:
@@ -115,14 +125,14 @@ def feed(name: str, max_stale_ms: int, *, stale: bool) -> Form:
     return {"feed": name, "max_stale_ms": max_stale_ms, "stale": stale}
 
 
-def event(chance: Random, now: int, records: Sequence[Form]) -> Form:
+def event(chance: Random, now: int, types: Sequence[str], records: Sequence[Form]) -> Form:
     """Often late, sometimes with the id of an earlier one."""
     late_h = chance.choice(LATE_H) if chance.random() < 0.4 else 0
     made = {
         "source": "//test",
         "id": f"e{len(records)}",
         "account": chance.choice(["ann", "ann", "ann", "bob"]),
-        "type": chance.choice([*TYPES, *TYPES[:2], TYPES[0], "x.other"]),
+        "type": chance.choice(types),
         "time_ms": now - HOUR_MS * late_h + chance.choice(BESIDE_MS),
         "data": data(chance),
         **chance.choice(ATTRIBUTES),
