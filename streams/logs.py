@@ -40,3 +40,5 @@ def set_up_logs(format: Literal["text", "json"]) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)
+    # Tries again of a transaction that waits for the one before (writer.py) are no news.
+    logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)

@@ -16,6 +16,9 @@ from streams.ports import Rows
 from streams.settings import Settings
 
 BATCH_BYTES = 512 * 1024
+# While a partition waits for the markers of the transaction before, a broker of 4.0 or newer
+# answers older clients NOT_ENOUGH_REPLICAS, to be tried again (KIP-890); that takes a few ms.
+RETRY_MS = 15
 
 
 class KafkaWriter:
@@ -32,6 +35,7 @@ class KafkaWriter:
             compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             linger_ms=0,
+            retry_backoff_ms=RETRY_MS,
         )
 
     async def start(self) -> None:
