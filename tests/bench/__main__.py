@@ -111,7 +111,7 @@ def _cancel(task: asyncio.Task[Any] | None) -> None:
 
 def main() -> None:
     """Run, print, write."""
-    options, console = parse_options(), Console(soft_wrap=True)
+    options, console = parse_options(), Console(width=None if sys.stdout.isatty() else 110)
     plan = draw_plan(options, time.time_ns() // 1_000_000)
     load = os.getloadavg()[0]
     console.print(f"{plan.events:,} events, {plan.accounts:,} accounts, 20 rules;"

@@ -6,6 +6,7 @@ Its alerts are what a worker must say about the same log; the other parts are he
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from rules.partition import Partition
 from rules.ruleset import compile_rules
 from streams.codec import parse_event
 from streams.settings import Settings
+from streams.worker import GC_THRESHOLD
 from tests.bench.feeder import partition_of
 from tests.bench.rules import RULES, filled
 from tests.bench.stage import Plan
@@ -78,6 +80,7 @@ def _partitions(rules: Sequence[dict[str, Any]], settings: Settings) -> list[Par
 
 async def measure_engine(plan: Plan) -> list[Cost]:
     """With 1, 10 and 20 rules on a sample, and with 20 on the whole preload, which comes last."""
+    gc.set_threshold(*GC_THRESHOLD)  # as the worker does
     settings = Settings()
     events = min(SAMPLE, plan.events)
     costs = []

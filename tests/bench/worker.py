@@ -14,7 +14,7 @@ from tests.bench.program import Program
 from tests.bench.stage import Site
 from tests.kafka_settings import environment
 
-POLL_S = 0.02
+READY_POLL_S = 0.02
 COMMIT_POLL_S = 0.2
 HTTP_TIMEOUT_S = 30  # a worker with a backlog answers between two batches
 
@@ -25,32 +25,36 @@ class Worker(Program):
     def __init__(self, site: Site) -> None:
         pathline = Path(sys.executable).with_name("pathline")
         command = [str(pathline), "worker", "--agents", site.agents]
-        self._site = site
         self._port = site.settings.metrics_port
         log = site.settings.state_dir.parent / "worker.log"
         super().__init__(command, environment(site.settings), log)
-        self.began_s = time.monotonic()
+        self._began_s = time.monotonic()
+        self._is_ready = False
 
     async def ready(self) -> float:
         """Wait for /readyz; s since the start. Raises Ended."""
-        while await asyncio.to_thread(self._get, "/readyz") is None:
+        while not await self._look():
             self.cpu_s()
-            await asyncio.sleep(POLL_S)
-        return time.monotonic() - self.began_s
+            await asyncio.sleep(READY_POLL_S)
+        return time.monotonic() - self._began_s
 
     async def committed(self) -> int | None:
-        """Events that `follow` has committed since the start; None before its partitions open."""
+        """Events that `follow` has committed since the start; None before it is ready."""
+        if not await self._look():
+            return None
         text = await asyncio.to_thread(self._get, "/metrics")
-        samples = [
-            sample
+        return sum(
+            int(sample.value)
             for family in text_string_to_metric_families(text or "")
             for sample in family.samples
-            if sample.labels.get("agent") == "follow"
-        ]
-        opened = sum(s.value for s in samples if s.name == "pathline_partition_ready")
-        if opened < self._site.settings.partitions:
-            return None
-        return int(sum(s.value for s in samples if s.name == "pathline_events_total"))
+            if sample.name == "pathline_events_total" and sample.labels["agent"] == "follow"
+        )
+
+    async def _look(self) -> bool:
+        """Whether it is ready, or has been."""
+        if not self._is_ready:
+            self._is_ready = await asyncio.to_thread(self._get, "/readyz") is not None
+        return self._is_ready
 
     async def commits(self, events: int) -> None:
         """Wait until `follow` has committed so many since the start. Raises Ended."""
