@@ -10,7 +10,7 @@ checkpoint.py. `runtime.py` drives each agent, `faust_app.py` drives the runtime
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from streams.agents.follow import NAME as FOLLOW
@@ -30,7 +30,7 @@ from streams.runtime import Agent, Limits, Ports, Runtime
 from streams.settings import Settings
 from streams.shard import Pace
 from streams.shelf import RuleShelf
-from streams.table import TableStore
+from streams.table import make_table
 from streams.topics import Topics
 from streams.transport import BatchTopic, FaustSource
 from streams.writer import KafkaWriter
@@ -62,9 +62,9 @@ class Composition:
         raw = self.topics.raw.name
         self.horizon = RawHorizon(self.probe, raw, settings.partitions, clock)
 
-    def compose(self, agents: Iterable[str]) -> PathlineApp:
+    def compose(self, agents: Sequence[str]) -> PathlineApp:
         """The app with these agents, not started."""
-        app = make_app(self.settings)
+        app = make_app(self.settings, group_of(self.settings, agents))
         app.clock, app.die = self.clock, self.die
         app.connections = (self.appender, self.probe)
         app.runtimes = [self._add(app, self._agent(name)) for name in agents]
@@ -86,13 +86,11 @@ class Composition:
 
     def _add(self, app: PathlineApp, agent: Agent) -> Runtime:
         settings = self.settings
-        table = app.Table(
-            agent.name, partitions=settings.partitions, key_type=bytes, value_type=bytes
-        )
-        layout = Layout(agent.name, table.changelog_topic.get_topic_name(), settings.partitions)
+        changelog = f"{settings.app_id}-{agent.name}-changelog"
+        layout = Layout(agent.name, changelog, settings.partitions)
         ports = Ports(
             source=FaustSource(app, agent.source, self.probe),
-            store=TableStore(table),
+            store=make_table(app, agent.name, changelog, settings.partitions),
             writer=lambda partition: self.writer(settings, agent.name, agent.source, partition),
             appender=self.appender,
             horizon=self.horizon,
@@ -122,6 +120,18 @@ class Composition:
             self.appender,
             is_ours=lambda: 0 in ingest.shards and ingest.shards[0].ready,
         )
+
+
+def group_of(settings: Settings, agents: Sequence[str]) -> str:
+    """Members of one group must read the same topics: a static member that came back with others
+    would be handed the partitions of before, and aiokafka would stand still.
+
+    >>> group_of(Settings(app_id="crm"), ["ingest", "follow"]), group_of(Settings(), ["follow"])
+    ('crm', 'pathline-follow')
+    """
+    if set(agents) == set(AGENTS):
+        return settings.app_id
+    return "-".join([settings.app_id, *sorted(agents)])
 
 
 async def _close_on_revoke(app: Any, *args: Any, **kwargs: Any) -> None:

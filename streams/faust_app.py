@@ -111,15 +111,16 @@ class PathlineApp(faust.App):
             self.die(BROKEN, f"{type(error).__name__}: {error}")
 
 
-def make_app(settings: Settings) -> PathlineApp:
-    """The app as it is configured, with nothing in it."""
+def make_app(settings: Settings, group: str) -> PathlineApp:
+    """The app as it is configured, with nothing in it. group: whose member it is."""
     session_s = settings.session_timeout_s
     return PathlineApp(
-        settings.app_id,
+        group,
         **faust_options(settings),
         store="memory://",
         TableManager=PromptTables,
         topic_partitions=settings.partitions,
+        topic_allow_declare=False,  # `pathline topics create` makes them, as they must be
         topic_disable_leader=True,
         web_enabled=False,
         stream_wait_empty=False,  # it waits for acks, and there are none

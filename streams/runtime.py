@@ -193,6 +193,7 @@ class Runtime:
         now_s, now_ms = self._ports.clock.steady_s(), self._ports.clock.wall_ms()
         for shard in [shard for shard in self.shards.values() if shard.ready]:
             end = source.end(shard.partition)
+            shard.renew(now_s)
             if shard.is_checkpoint_due(now_s, now_ms, pace):
                 whole = shard.is_whole_due(now_s, pace)
                 self._spawn(self._checkpoints.write(shard, whole=whole))

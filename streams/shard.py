@@ -16,6 +16,7 @@ from streams.ports import Writer
 from streams.position import Position
 
 STALL_S = 5.0
+RENEW_S = 6 * 3600.0
 POISON_MAX = 100  # between two checkpoints
 
 
@@ -143,6 +144,13 @@ class Shard:
             self.kept = position
             self.kept_at = now_s
         self.waits_since = None if position.next == self.next else now_s
+
+    def renew(self, now_s: float) -> None:
+        """Commit now and then what stands still, lest Kafka forgets it: the offsets of a group
+        without members expire, after 7 days by default.
+        """
+        if now_s - self.checkpointed_at >= RENEW_S:
+            self.committed = -1
 
     def is_checkpoint_due(self, now_s: float, now_ms: int, pace: Pace) -> bool:
         """Outputs show at commit only, so they are soon; but a backlog is not in a hurry."""

@@ -5,6 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import faust
+
+CHANGELOG_QUEUE = 131_072  # records that wait for recovery, as Faust has it
+
+
+def make_table(app: faust.App, name: str, changelog: str, partitions: int) -> TableStore:
+    """A table of raw bytes (its schema given otherwise, recovery would read the keys as JSON)."""
+    raw: dict[str, Any] = {
+        "key_type": bytes,
+        "value_type": bytes,
+        "partitions": partitions,
+    }
+    topic = app.topic(
+        changelog, **raw, key_serializer="raw", value_serializer="raw", acks=False, internal=True,
+        compacting=True, allow_empty=True, maxsize=CHANGELOG_QUEUE,
+    )  # fmt: skip
+    return TableStore(app.Table(name, **raw, changelog_topic=topic))
+
 
 class TableStore:
     """The store behind a Faust table in memory (streams/ports.py, Store).

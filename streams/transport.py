@@ -161,9 +161,6 @@ class BatchConsumer(Consumer):
         state = assigned.state_value(tp) if assigned else None
         return state.lso if state else None
 
-    async def create_topic(self, *args: Any, **kwargs: Any) -> None:
-        """Faust would declare changelogs; `pathline topics create` makes them, as they must be."""
-
 
 class BatchTransport(Transport):
     Consumer = BatchConsumer

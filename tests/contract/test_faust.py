@@ -34,7 +34,7 @@ SOURCE = TP("raw", 0)
 @contextmanager
 def making(settings: Settings) -> Iterator[PathlineApp]:
     """An app that is never started: nothing listens and nothing connects."""
-    made = make_app(settings)
+    made = make_app(settings, settings.app_id)
     made.batch_topics = frozenset({"raw"})
     yield made
     if made._consumer is not None:

@@ -19,7 +19,7 @@ async def test_the_worker_leaves_logs_streams_and_signals_to_us(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handlers = list(logging.root.handlers)
-    worker = PathlineWorker(make_app(Settings(app_id="contract")))
+    worker = PathlineWorker(make_app(Settings(), "contract"))
     installed: list[int] = []
     monkeypatch.setattr(
         type(worker.loop), "add_signal_handler", lambda self, number, call: installed.append(number)

@@ -1,57 +1,135 @@
-"""The worker on a real Kafka says exactly what the pure engine says, killed or not."""
+"""The worker on a real Kafka says exactly what the pure engine says, whatever kills it."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from streams.connection import connect
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import RULES, compare, judge, published, send, traffic, with_rules, workers
+from tests.e2e.failing_worker import DIED
+from tests.e2e.workers import (
+    COMMAND,
+    RULES,
+    Verdict,
+    compare,
+    judge,
+    published,
+    send,
+    traffic,
+    with_rules,
+    workers,
+)
+
+FAILING = [sys.executable, str(Path(__file__).with_name("failing_worker.py"))]
 
 
-async def drained(worker: Any, agent: str, events: int) -> None:
-    """Until this worker, alone again, has nothing left to read of `events` in the log."""
-    await asyncio.to_thread(
-        worker.wait_until,
-        lambda: (
-            worker.ask("/readyz")[0] == 200
-            and worker.reading("pathline_lag_records") == 0
-            and worker.reading("pathline_uncommitted_records") == 0
-        ),
-        180,
+def is_drained(worker: Any) -> bool:
+    """Whether it holds all partitions, and nothing is left to read or to commit."""
+    return bool(
+        worker.ask("/readyz")[0] == 200
+        and worker.reading("pathline_partition_ready") == 2 * worker.settings.partitions
+        and worker.reading("pathline_lag_records") == 0
+        and worker.reading("pathline_uncommitted_records") == 0
     )
 
 
-async def test_three_kills_and_a_guest_change_nothing(settings: Settings, tmp_path: Path) -> None:
-    """100,000 events of 1,000 accounts at 6,000/s; kill -9 three times; a second worker comes and
-    goes.
-    """
+async def drain(worker: Any) -> None:
+    """Wait until it has done all, and stop it."""
+    await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 180)
+    await asyncio.sleep(1.5)  # one checkpoint interval: what follow has just read is committed
+    await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 60)
+    assert await asyncio.to_thread(worker.stop) == 0
+
+
+@pytest.fixture
+async def prepared(settings: Settings, tmp_path: Path) -> Settings:
+    """Three rules, topics, static membership, so that a restart need not wait for the dead."""
     settings = with_rules(settings, tmp_path / "rules", *RULES)
-    own = settings.model_copy(update={"instance_id": "one"})
     await create_topics(settings)
+    return settings.model_copy(update={"instance_id": "one"})
+
+
+async def test_three_kills_and_a_guest_change_nothing(prepared: Settings, tmp_path: Path) -> None:
+    """100,000 events of 1,000 accounts; kill -9 three times; a second worker comes and goes."""
     with workers() as start:
-        host = start(own, tmp_path / "host.log")
+        host = start(prepared, tmp_path / "host.log")
         await asyncio.to_thread(host.wait_ready)
         rows = traffic(100_000, accounts=1_000, seed=7)
-        feed = asyncio.create_task(send(settings, Topics(settings).raw.name, rows, rate=6_000))
-        for n, pause_s in enumerate((1.7, 2.3, 1.1)):
+        feed = asyncio.create_task(send(prepared, Topics(prepared).raw.name, rows, rate=6_000))
+        guest = None
+        for pause_s in (0.7, 1.3, 2.1):
             await asyncio.to_thread(host.wait_until, lambda: host.applied("follow"))  # noqa: B023
             await asyncio.sleep(pause_s)
             await asyncio.to_thread(host.kill)
-            host = start(own, tmp_path / "host.log")
+            host = start(prepared, tmp_path / "host.log")
             await asyncio.to_thread(host.wait_ready)
-            if n == 1:
-                guest = start(settings, tmp_path / "guest.log")
+            if guest is None:
+                alone = prepared.model_copy(update={"instance_id": None})
+                guest = start(alone, tmp_path / "guest.log")
                 await asyncio.to_thread(guest.wait_ready)
-        await asyncio.sleep(1)
+        assert guest is not None
         assert await asyncio.to_thread(guest.stop) == 0
         await feed
-        await drained(host, "follow", 100_000)
-        assert await asyncio.to_thread(host.stop) == 0
-    expected = await judge(settings)
-    assert sum(account.applied for account in expected.accounts.values()) > 90_000
-    assert sum(map(len, expected.alerts.values())) > 10_000
-    compare(await published(settings), expected)
+        await drain(host)
+    expected = await judge(prepared)
+    assert sum(account.applied for account in expected.accounts.values()) > 95_000
+    compare(await published(prepared), expected)
+
+
+@pytest.mark.parametrize("where", ["written", "offset"])
+async def test_a_death_inside_a_checkpoint_leaves_nothing_to_be_seen(
+    where: str, prepared: Settings, tmp_path: Path
+) -> None:
+    with workers() as start:
+        await send(prepared, Topics(prepared).raw.name, traffic(5_000, accounts=50, seed=3))
+        for count in (1, 6):
+            dying = start(prepared, tmp_path / "dying.log", where, str(count), command=FAILING)
+            assert await asyncio.to_thread(dying.process.wait, 60) == DIED
+        await drain(start(prepared, tmp_path / "worker.log"))
+    expected = await judge(prepared)
+    assert sum(account.applied for account in expected.accounts.values()) > 4_500
+    compare(await published(prepared), expected)
+
+
+async def test_a_worker_without_its_state_says_the_same_again(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    """The log decides: worker, pure engine, and a second worker after a wiped state."""
+    with workers() as start:
+        await send(prepared, Topics(prepared).raw.name, traffic(5_000, accounts=50, seed=4))
+        await drain(start(prepared, tmp_path / "first.log"))
+        first = await published(prepared)
+        compare(first, await judge(prepared))
+        async with connect(prepared) as admin:
+            await wipe(admin, prepared)
+        await create_topics(prepared)
+        second = start(prepared, tmp_path / "second.log", "--agents", "follow", command=COMMAND)
+        await asyncio.to_thread(
+            second.wait_until, lambda: second.applied("follow") >= first_events(first), 60
+        )
+        await asyncio.sleep(1.5)
+        assert await asyncio.to_thread(second.stop) == 0
+    both = await published(prepared)
+    for place, alerts in both.by_topic().items():
+        once = first.by_topic()[place]
+        assert alerts == once + once, place
+
+
+def first_events(verdict: Verdict) -> int:
+    return sum(account.applied for account in verdict.accounts.values())
+
+
+async def wipe(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    """The state of `follow`, as an operator would delete it."""
+    topics = Topics(settings)
+    await admin.delete_topics([topics.follow_changelog.name])
+    while topics.follow_changelog.name in await admin.list_topics():  # noqa: ASYNC110 - Kafka's own time
+        await asyncio.sleep(0.05)

@@ -143,8 +143,13 @@ class WorkerProcess:
         return self.process.wait(15)
 
     @property
+    def text(self) -> str:
+        """What it has logged."""
+        return self.log.read_text("utf-8")
+
+    @property
     def tail(self) -> str:
-        return "\n".join(self.log.read_text("utf-8").splitlines()[-15:])
+        return "\n".join(self.text.splitlines()[-15:])
 
 
 @contextmanager

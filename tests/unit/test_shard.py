@@ -8,7 +8,7 @@ import pytest
 
 from streams.job import LogRecord, Poison
 from streams.position import Position
-from streams.shard import POISON_MAX, STALL_S, Batch, Pace, Shard, Verdict
+from streams.shard import POISON_MAX, RENEW_S, STALL_S, Batch, Pace, Shard, Verdict
 
 PACE = Pace(checkpoint_s=1.0, output_delay_s=0.05, tick_every_s=1.0)
 
@@ -103,6 +103,15 @@ def test_the_first_checkpoint_comes_even_if_nothing_was_read() -> None:
     assert s.is_checkpoint_due(1.0, 0, PACE)
     s.commit(kept(10), 1.0)
     assert not s.is_checkpoint_due(99.0, 0, PACE)
+
+
+def test_an_idle_partition_is_committed_again_before_kafka_forgets_its_offset() -> None:
+    s = shard()
+    s.commit(kept(10), 0.0)
+    s.renew(RENEW_S - 1)
+    assert not s.is_checkpoint_due(RENEW_S - 1, 0, PACE)
+    s.renew(RENEW_S)
+    assert s.is_checkpoint_due(RENEW_S, 0, PACE)
 
 
 @pytest.mark.parametrize(
