@@ -111,7 +111,7 @@ def sla(chance: Random) -> Form:
 def absence(chance: Random) -> Form:
     """A day, or an amount of time; only a day can be asked for an answer `on_day`."""
     tz = chance.choice(["account", "account", *ZONES])
-    day = {"day_number": chance.choice([0, 1, 2]), "tz": tz}
+    day = {"day_number": chance.choice([0, 1, 1, 2]), "tz": tz}
     by_day = chance.random() < 0.5
     return {
         "kind": "absence",
@@ -119,7 +119,7 @@ def absence(chance: Random) -> Form:
         "expect": trigger(chance, 1),
         "until": maybe(chance, trigger(chance, 4)),
         "deadline": day if by_day else goal(chance, "after"),
-        "measure": chance.choice(["since_anchor", "since_last", *["on_day"] * by_day]),
+        "measure": chance.choice(["since_anchor", "since_last", *["on_day"] * 4 * by_day]),
         **waiting(chance),
     }
 
