@@ -144,7 +144,7 @@ class EpisodeRule:
         """The live episodes after all marks; read anew when the state comes from its bytes."""
         tip: list[Episode] | None = case.__dict__.get("tip")
         if tip is None:
-            tip = case.__dict__["tip"] = self._read(case, context)
+            tip = case.__dict__["tip"] = _live(case, self._read(case, context))
         return tip
 
     def _read(self, case: EpisodeCase, context: Context) -> list[Episode]:
@@ -180,7 +180,7 @@ class EpisodeRule:
                 due = coming
             if cause is not None and episode.due is None and episode.start.offset == cause.offset:
                 context.stats[f"fault:{self.id}:calendar_year_missing"] += 1
-        case.__dict__["tip"] = [e for e in episodes if e.end is None or not _settled(case, e)]
+        case.__dict__["tip"] = _live(case, episodes)
         if due and due != case.due:
             context.schedule(due, account.id, self.id, name)
         case.due = due
@@ -219,6 +219,11 @@ class EpisodeRule:
         minutes = int(offset.total_seconds()) // 60
         sign = "-" if minutes < 0 else "+"
         return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def _live(case: EpisodeCase, episodes: list[Episode]) -> list[Episode]:
+    """Those of which something may still be said while marks come in order."""
+    return [e for e in episodes if e.end is None or not _settled(case, e)]
 
 
 def _settled(case: EpisodeCase, episode: Episode) -> bool:
