@@ -153,6 +153,8 @@ class Runtime:
             await self._reopen(shard, poison)
         except TooManyRejects as error:
             self._ports.die(BROKEN, str(error))
+        clock = self._ports.clock
+        self._checkpoint_if_due(shard, clock.steady_s(), clock.wall_ms())  # no need to wait
 
     async def _apply(self, shard: Shard, records: Sequence[Record], end: int) -> None:
         """In slices, so that checkpoints and heartbeats of a busy worker do not wait for long."""
@@ -194,14 +196,18 @@ class Runtime:
         for shard in [shard for shard in self.shards.values() if shard.ready]:
             end = source.end(shard.partition)
             shard.renew(now_s)
-            if shard.is_checkpoint_due(now_s, now_ms, pace):
-                whole = shard.is_whole_due(now_s, pace)
-                self._spawn(self._checkpoints.write(shard, whole=whole))
+            self._checkpoint_if_due(shard, now_s, now_ms)
             if shard.tick_due(now_s, now_ms - self._limits.lateness_ms, end, pace) is not None:
                 await self._tick(shard, now_s, now_ms)
             if shard.is_stalled(now_s, end) and not source.waiting():
                 shard.moved_at = now_s
                 await self._read_again(shard, f"nothing arrives after {shard.next}")
+
+    def _checkpoint_if_due(self, shard: Shard, now_s: float, now_ms: int) -> None:
+        pace = self._limits.pace
+        if shard.is_checkpoint_due(now_s, now_ms, pace):
+            whole = shard.is_whole_due(now_s, pace)
+            self._spawn(self._checkpoints.write(shard, whole=whole))
 
     async def _tick(self, shard: Shard, now_s: float, now_ms: int) -> None:
         """Let the clock go on, unless what was sent by now has yet to be read."""

@@ -5,6 +5,7 @@ Deliveries are made by hand, so that a story can lose, repeat or reorder them.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -226,7 +227,8 @@ class WorldWorker:
 async def settle(runtime: Runtime) -> None:
     """Until the checkpoints that `beat` began are done."""
     while runtime.busy:
-        await next(iter(runtime.busy))
+        await asyncio.gather(*runtime.busy)
+        await asyncio.sleep(0)  # they take themselves off the set
 
 
 class EchoJob:
