@@ -96,7 +96,8 @@ class Checkpointer:
             rows, changes = draw_up(snapshot, self._layout, shard.partition, position, job.clock)
             agent = self._layout.agent
             try:
-                await shard.writer.commit(rows, next, snapshot.note)
+                offset = next if whole else None  # a hint for monitors, so not with each output
+                await shard.writer.commit(rows, offset, snapshot.note)
             except BaseException as error:  # fenced, timed out, broker gone
                 self._die(BROKEN, f"{agent}/{shard.partition}: checkpoint failed: {error!r}")
             self._store.write(shard.partition, changes)

@@ -41,13 +41,13 @@ class KafkaWriter:
     async def start(self) -> None:
         await self._producer.start()
 
-    async def commit(self, rows: Rows, next: int, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
         producer = self._producer
         await producer.begin_transaction()
         sent = await self._send(rows)
-        await producer.send_offsets_to_transaction(
-            {self._source: OffsetAndMetadata(next, note)}, self._group
-        )
+        if next is not None:
+            at = {self._source: OffsetAndMetadata(next, note)}
+            await producer.send_offsets_to_transaction(at, self._group)
         await asyncio.gather(*sent)
         await self._end()
 

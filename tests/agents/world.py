@@ -89,7 +89,7 @@ class WorldWriter:
     async def start(self) -> None:
         self._world.owners[self._id] = self
 
-    async def commit(self, rows: Rows, next: int, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
         if self._world.owners[self._id] is not self:
             raise RuntimeError("fenced")
         if self.broken:
@@ -97,7 +97,8 @@ class WorldWriter:
         for (topic, partition), listed in rows.items():
             self._world.put(topic, partition, *((r.key, r.value, r.headers) for r in listed))
             self._world.logs[topic, partition].append(None)
-        self._world.group[self._source] = next, note
+        if next is not None:
+            self._world.group[self._source] = next, note
 
     async def stop(self) -> None:
         """A fenced or stopped writer writes no more; nothing to free."""
