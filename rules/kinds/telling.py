@@ -78,7 +78,7 @@ class Teller:
             if said is None or mark.offset in there:
                 continue
             del case.published[mark.offset]
-            if said.fired or not said.closed:
+            if said.fired or (said.steps and not said.closed):
                 state = State.RETRACTED if said.fired else State.EXPIRED
                 gone = Episode(mark, [mark.at], 0, None)
                 self.send(context, account, case, gone, state, "vanished", cause.at, cause)

@@ -168,7 +168,9 @@ class Reading:
                     continue
             self.episodes[i] = changed(episode, end=mark)
             ended = True
-        if ended and self.measure.chained and mark.role == STOP:
+        if mark.role == CANCEL:  # an episode that its own event cancels is none
+            self.episodes[:] = [e for e in self.episodes if e.start.offset != mark.offset]
+        elif ended and self.measure.chained:
             self._add(mark)
 
     def _pause(self, mark: Mark, *, running: bool) -> None:

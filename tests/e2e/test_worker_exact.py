@@ -41,10 +41,15 @@ def is_drained(worker: Any) -> bool:
     )
 
 
+def passage_s(worker: Any) -> float:
+    """s in which a record passes both agents: a checkpoint of each, and a fetch."""
+    return 2 * float(worker.settings.checkpoint_s) + 1
+
+
 async def drain(worker: Any) -> None:
     """Wait until it has done all, and stop it."""
     await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 180)
-    await asyncio.sleep(1.5)  # one checkpoint interval: what follow has just read is committed
+    await asyncio.sleep(passage_s(worker))  # what ingest wrote last has been fetched and applied
     await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 60)
     assert await asyncio.to_thread(worker.stop) == 0
 

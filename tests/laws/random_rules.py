@@ -44,7 +44,7 @@ LADDERS = [
 
 def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
-    form = chance.choice([sla, sla, absence, sequence])(chance)
+    form = chance.choice([sla, sla, absence, sequence, sequence])(chance)
     return {name: value for name, value in form.items() if value is not None}
 
 
@@ -134,6 +134,6 @@ def sequence(chance: Random) -> Form:
         "within": chance.choice(["2h", "4h", "9h", "30h"]),
         "contiguity": chance.choice([None, "relaxed", "strict"]),
         "skip": chance.choice([None, "past_last", "to_next"]),
-        "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4]))),
+        "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4])), 0.7),
         **shared(chance),
     }
