@@ -21,6 +21,7 @@ from streams.logs import SERVICES
 from streams.ports import Die
 from streams.runtime import Runtime
 from streams.settings import Settings
+from streams.table import BatchTable
 from streams.transport import BatchTransport
 
 BEAT_S = 0.02
@@ -118,6 +119,7 @@ def make_app(settings: Settings, group: str) -> PathlineApp:
         group,
         **faust_options(settings),
         store="memory://",
+        Table=BatchTable,
         TableManager=PromptTables,
         topic_partitions=settings.partitions,
         topic_allow_declare=False,  # `pathline topics create` makes them, as they must be

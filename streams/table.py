@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import faust
+from faust.types import EventT
 
-CHANGELOG_QUEUE = 131_072  # records that wait for recovery, as Faust has it
+from streams.shard import Batch
+from streams.transport import BatchTopic
+
+BATCHES_AT_ONCE = 2  # 1 has a meaning of its own: Faust would go on reading the changelog
+
+
+class BatchTable(faust.Table[Any, Any]):
+    """A table that is recovered by whole batches: a record at a time takes 20 times as long, and a
+    changelog holds many records of an account until it is compacted.
+    """
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        store = TableStore(self)
+        for event in batch:
+            records = cast(Batch, event.value).records
+            changes = ((record.key or b"", record.value) for record in records)
+            store.write(event.message.partition, changes)
 
 
 def make_table(app: faust.App, name: str, changelog: str, partitions: int) -> TableStore:
-    """A table of raw bytes (its schema given otherwise, recovery would read the keys as JSON)."""
-    raw: dict[str, Any] = {
-        "key_type": bytes,
-        "value_type": bytes,
-        "partitions": partitions,
-    }
-    topic = app.topic(
-        changelog, **raw, key_serializer="raw", value_serializer="raw", acks=False, internal=True,
-        compacting=True, allow_empty=True, maxsize=CHANGELOG_QUEUE,
+    """A table of raw bytes, kept in the topic `changelog`."""
+    topic = BatchTopic(
+        app, topics=[changelog], key_type=bytes, value_type=bytes, partitions=partitions,
+        key_serializer="raw", value_serializer="raw", internal=True,
     )  # fmt: skip
-    return TableStore(app.Table(name, **raw, changelog_topic=topic))
+    table = app.Table(
+        name, key_type=bytes, value_type=bytes, partitions=partitions, changelog_topic=topic,
+        recovery_buffer_size=BATCHES_AT_ONCE,
+    )  # fmt: skip
+    return TableStore(table)
 
 
 class TableStore:

@@ -134,10 +134,11 @@ class BatchConsumer(Consumer):
         for tp, batch in fetched.batches.items():
             self._read_offset[tp] = None  # else Faust drops what it believes to have seen
             yield tp, self._batch_message(tp, batch)
-        for tp, record in self.scheduler.iterate(fetched):
+        for tp, records in fetched.items():  # of changelogs, while tables are recovered
             if not self.flow_active or self.app.consumer_generation_id != fetched.generation:
                 break
-            yield tp, self._to_message(tp, record)
+            start, end = records[0].offset, records[-1].offset + 1
+            yield tp, self._batch_message(tp, Batch(records, start, end, fetched.generation, 0))
 
     def _batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
         value = cast(Any, batch)  # BatchTopic does not decode it

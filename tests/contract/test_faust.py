@@ -23,8 +23,10 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ConsumerReb
 from faust.types import TP
 
 from streams.faust_app import PathlineApp, make_app
+from streams.job import LogRecord
 from streams.settings import Settings
-from streams.table import TableStore
+from streams.shard import Batch
+from streams.table import make_table
 from streams.transport import BatchConsumer, BatchThread, BatchTopic, BatchTransport
 
 SETTINGS = Settings(app_id="contract", partitions=4)
@@ -195,21 +197,35 @@ def test_recovery_waits_for_the_record_before_the_end_so_a_fence_must_lie_there(
 
 
 async def test_a_table_in_memory_is_two_dictionaries(app: PathlineApp) -> None:
-    table = app.Table("follow", partitions=4, key_type=bytes, value_type=bytes)
-    assert table.changelog_topic.get_topic_name() == "contract-follow-changelog"
-    store = TableStore(table)
+    store = make_table(app, "follow", "contract-follow-changelog", 4)
+    table: Any = app.tables["follow"]
     store.write(2, [(b"a", b"1"), (b"b", b"2"), (b"b", None)])
     store.write(3, [(b"c", b"3")])
-    data: Any = table.data
+    data = table.data
     assert (data.data, data._key_partition) == ({b"a": b"1", b"c": b"3"}, {b"a": 2, b"c": 3})
     assert store.load(2) == {b"a": b"1"}
     await table.on_recovery_completed({TP("contract-follow-changelog", 2)}, set())
     assert store.load(3) == {}, "what is not ours any more is dropped"
 
 
-async def test_recovery_gives_the_table_raw_bytes(app: PathlineApp) -> None:
-    table = app.Table("follow", partitions=4, key_type=bytes, value_type=bytes)
-    assert (table.key_serializer, table.value_serializer) == ("raw", "raw")
+async def test_recovery_hands_whole_batches_to_the_table(app: PathlineApp) -> None:
+    store = make_table(app, "follow", "contract-follow-changelog", 4)
+    table: Any = app.tables["follow"]
+    channel = table.changelog_topic.clone_using_queue(app.tables.changelog_queue)
+    assert app.tables.changelog_topics == {"contract-follow-changelog"}
+    records = [
+        LogRecord(3, 0, b"a", b"1"),
+        LogRecord(4, 0, b"b", b"2"),
+        LogRecord(5, 0, b"b", None),
+    ]
+    message: Any = app.consumer._batch_message(  # type: ignore[attr-defined]
+        TP("contract-follow-changelog", 2), Batch(records, 3, 6, 7, 0)
+    )
+    assert message.offset == 5, "recovery counts offsets up to the record before the end"
+    table.apply_changelog_batch([await channel.decode(message, propagate=True)])
+    assert store.load(2) == {b"a": b"1"}
+    in_order(Recovery, "offsets[tp] = offset", "apply_changelog_batch(buf)")
+    assert table.recovery_buffer_size != 1, "Faust would go on reading the changelog"
 
 
 async def test_a_batch_topic_is_neither_decoded_nor_acked_and_its_clones_are_not_either(
