@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -127,7 +128,9 @@ def test_a_paused_kafka_does_not_answer_and_goes_on_afterwards(own_kafka: OwnKaf
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert not answers(kafka.port)
+        give_up = time.monotonic() + 20  # its threads stop one by one, some late on a busy machine
+        while answers(kafka.port):
+            assert time.monotonic() < give_up
     finally:
         os.kill(pid, signal.SIGCONT)
     assert kafka.start() == Started.ALREADY_RUNNING
