@@ -87,9 +87,9 @@ class Rejects:
         topic, partition = self._source
         raise TooManyRejects(
             f"{self._agent}: {len(self._at)} of the last {min(self._seen, WINDOW)} records of"
-            f" {topic}/{partition} are rejected, {self._in_row} in a row; the last one, offset"
-            f" {record.offset}: {fault}. Nothing of them is lost. If this is the input's fault and"
-            " they may go to the dead letters, raise PATHLINE_REJECTS_RATIO_MAX and"
+            f" {topic}/{partition} are rejected, {self._in_row} in a row; the last one is offset"
+            f" {record.offset}: {fault.reason}. Nothing of them is lost. If this is the input's"
+            " fault and they may go to the dead letters, raise PATHLINE_REJECTS_RATIO_MAX and"
             " PATHLINE_REJECTS_IN_ROW_MAX; else deploy what can read them."
         )
 

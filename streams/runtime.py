@@ -186,7 +186,7 @@ class Runtime:
         shard.ready = False
         async with shard.lock:
             if not shard.learn(poison):
-                self._ports.die(BROKEN, f"{self._name(shard)}: the engine fails on: {poison}")
+                self._ports.die(BROKEN, f"{self._name(shard)}: the engine fails again and again")
             await self._open(shard)
 
     async def beat(self) -> None:
