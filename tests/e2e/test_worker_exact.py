@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,6 +19,7 @@ from tests.e2e.workers import (
     RULES,
     Verdict,
     compare,
+    drain,
     judge,
     published,
     send,
@@ -29,29 +29,6 @@ from tests.e2e.workers import (
 )
 
 FAILING = [sys.executable, str(Path(__file__).with_name("failing_worker.py"))]
-
-
-def is_drained(worker: Any) -> bool:
-    """Whether it holds all partitions, and nothing is left to read or to commit."""
-    return bool(
-        worker.ask("/readyz")[0] == 200
-        and worker.reading("pathline_partition_ready") == 2 * worker.settings.partitions
-        and worker.reading("pathline_lag_records") == 0
-        and worker.reading("pathline_uncommitted_records") == 0
-    )
-
-
-def passage_s(worker: Any) -> float:
-    """s in which a record passes both agents: a checkpoint of each, and a fetch."""
-    return 2 * float(worker.settings.checkpoint_s) + 1
-
-
-async def drain(worker: Any) -> None:
-    """Wait until it has done all, and stop it."""
-    await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 180)
-    await asyncio.sleep(passage_s(worker))  # what ingest wrote last has been fetched and applied
-    await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 60)
-    assert await asyncio.to_thread(worker.stop) == 0
 
 
 @pytest.fixture
