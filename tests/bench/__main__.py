@@ -24,7 +24,6 @@ from rich.console import Console
 from tests.bench.backlog import FOLLOW, PATH, drained
 from tests.bench.engine import measure_engine
 from tests.bench.plain import measure_plain
-from tests.bench.program import Ended
 from tests.bench.report import print_report, to_json
 from tests.bench.restart import measure_restart
 from tests.bench.stage import Plan, Stage
@@ -94,8 +93,9 @@ async def run(plan: Plan, names: list[str], console: Console) -> dict[str, Any]:
                         found[name] = await measure(stage)
                 except TimeoutError:
                     console.print(f"{name}: no figures, it hit its bound of {bound_s} s")
-                except Ended as end:
-                    console.print(f"{name}: no figures, {end}", markup=False)
+                except Exception:  # the other parts may still have figures
+                    console.print_exception()
+                    console.print(f"{name}: no figures")
                 else:
                     console.print(f"{name}: done in {time.monotonic() - began:.0f} s")
     finally:

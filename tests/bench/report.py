@@ -148,6 +148,7 @@ def _restart(restart: Restart) -> Iterator[Row]:
         ("kill -9 under load to ready", restart.killed_s, "under 5"),
     ):
         yield what, ", ".join(f"{s:.1f}" for s in sorted(times)), aim
+    yield "(changelog records that a start reads)", f"{restart.changelog_records:,}", ""
 
 
 def _print(console: Console, title: str, columns: Row, rows: Iterator[Row] | map[Row]) -> None:
