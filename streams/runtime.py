@@ -146,8 +146,6 @@ class Runtime:
                 again = [record for record in records if record.offset < shard.told]
                 records = records[len(again) :]
                 await self._apply(shard, again, min(batch.end, shard.told))
-                if not shard.is_retelling:
-                    shard.job.tell(0)  # said by the owner before us
             await self._apply(shard, records, batch.end)
         except Poison as poison:
             await self._reopen(shard, poison)
@@ -160,10 +158,13 @@ class Runtime:
         """In slices, so that checkpoints and heartbeats of a busy worker do not wait for long."""
         clock, waiting = self._ports.clock, iter(records)
         while shard.ready and shard.next < end:
+            is_retold = shard.is_retelling
             piece = list(islice(waiting, SLICE_RECORDS))
             shard.job.apply(piece)
             is_last = len(piece) < SLICE_RECORDS
             shard.moved(end if is_last else piece[-1].offset + 1, piece, clock.steady_s())
+            if is_retold:
+                shard.job.tell(0)  # the owner before us has said it
             if shard.uncommitted >= self._limits.uncommitted_max:
                 await self._checkpoints.write(shard)  # the queue fills, and fetching waits
             elif not is_last:

@@ -221,3 +221,16 @@ async def test_outputs_go_before_the_state_and_are_not_said_again() -> None:
     await successor.drain()
     assert said(w) == ["a", "b", "c", "d"]
     assert w.table("echo-changelog")[b"words"] == b"a,b,c,d"
+
+
+async def test_what_the_owner_before_has_said_is_not_said_again_however_much_it_was() -> None:
+    w = world(*"ab")
+    first = await start(w, checkpoint_s=60.0)
+    await first.run_for(100)  # the state is written, with what it says
+    put(w, *"cdefg")
+    await first.run_for(100)  # what it says, alone
+    assert said(w) == list("abcdefg")
+    second = await WorldWorker(w, EchoAgent(), uncommitted_max=5).start()
+    await second.read()
+    await second.drain()
+    assert said(w) == list("abcdefg")
