@@ -47,6 +47,8 @@ class FollowJob:
     append time.
     """
 
+    tells_apart = True  # an account is hundreds of bytes, an alert is in a hurry
+
     def __init__(
         self,
         partition: Partition,
@@ -67,8 +69,6 @@ class FollowJob:
         self._skew_ms = skew_ms
         self._applied = 0
         self._waiting: list[tuple[Output, int | None]] = []
-
-    tells_apart = True
 
     @property
     def clock(self) -> int:
