@@ -8,6 +8,7 @@ from typing import Any, cast
 import faust
 from faust.types import EventT
 
+from streams.logs import SERVICES
 from streams.shard import Batch
 from streams.transport import BatchTopic
 
@@ -18,6 +19,8 @@ class BatchTable(faust.Table[Any, Any]):
     """A table that is recovered by whole batches: a record at a time takes 20 times as long, and a
     changelog holds many records of an account until it is compacted.
     """
+
+    logger = SERVICES
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         store = TableStore(self)
