@@ -80,7 +80,7 @@ def _ratios(found: Mapping[str, Any]) -> Iterator[Row]:
             found.get("plain", ()), ("", ", without its sequence"), strict=False
         ):
             ratio = plain.cpu_s_per_million / site.drain.cpu_s_per_million
-            aim = "at least 15" if name == "whole path" and not which else ""
+            aim = "" if which else "at least 15"
             yield f"plain Faust's CPU{which} : {name}'s", f"{ratio:.1f}", aim
     if "engine" in found:
         engine: Cost = found["engine"][-1]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -88,17 +89,12 @@ class Run:
             open_reader(site.settings, *site.alert_topics) as alerts,
             open_reader(site.settings, self._changelog) as changelog,
         ):
-            alerts.seek(alerts.ends)
-            arrived: dict[str, float] = {}
-            listener = asyncio.create_task(_listen(alerts, arrived))
             disk, bytes_in = self._disk(), self._feeder.bytes
-            cpu_s, began = self._worker.cpu_s(), time.monotonic()
-            appended = await self.send(seconds)
-            cpu_s, took = self._worker.cpu_s() - cpu_s, time.monotonic() - began
-            await asyncio.sleep(SETTLE_S)
-            listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await listener
+            async with _listening(alerts) as arrived:
+                cpu_s, began = self._worker.cpu_s(), time.monotonic()
+                appended = await self.send(seconds)
+                cpu_s, took = self._worker.cpu_s() - cpu_s, time.monotonic() - began
+                await asyncio.sleep(SETTLE_S)
             written = await _bytes_since(site, self._changelog, changelog.ends)
         waits = sorted(at - appended[id] for id, at in arrived.items() if id in appended)
         cuts = quantiles(waits, n=100)
@@ -121,8 +117,21 @@ class Run:
         return {path: path.stat().st_size for path in data.glob(f"{self._changelog}-*/*.log")}
 
 
+@asynccontextmanager
+async def _listening(reader: Reader) -> AsyncIterator[dict[str, float]]:
+    """When an event's alert has arrived, ms since 1970, by the event's id; from now on."""
+    reader.seek(reader.ends)
+    arrived: dict[str, float] = {}
+    listener = asyncio.create_task(_listen(reader, arrived))
+    try:
+        yield arrived
+    finally:
+        listener.cancel()
+        with suppress(asyncio.CancelledError):
+            await listener
+
+
 async def _listen(reader: Reader, arrived: dict[str, float]) -> None:
-    """Note when an event's alert arrives, ms since 1970, by the event's id."""
     async for record in reader.onward():
         now_ms = time.time() * 1000
         alert = json.loads(record.value or b"")
