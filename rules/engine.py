@@ -14,6 +14,18 @@ from models.event import Event
 from rules.context import Context
 from rules.ruleset import RuleSet
 
+
+class EngineFault(Exception):
+    """A bug on an account that a deadline, a feed or a rule set touched, not the event at hand.
+
+    account: its id, for whoever sets it aside.
+    """
+
+    def __init__(self, account: str) -> None:
+        super().__init__("the engine failed on an account that time or a control record touched")
+        self.account = account
+
+
 SWEEP_EVERY = 32  # events of an account between two looks for cases that can be forgotten
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from models.account import Account, Limits
@@ -15,6 +15,7 @@ from models.case import EpisodeCase
 from models.event import Event
 from rules import engine
 from rules.context import Context, Output
+from rules.engine import EngineFault
 from rules.feeds import feed_alert
 from rules.kinds.registry import Rule
 from rules.ruleset import RuleSet
@@ -78,7 +79,11 @@ class Partition:
             self.context.stale.add(feed)
             return self.context.take()
         self.context.stale.discard(feed)
-        self._release(feed)
+        rules, context = self.rules.rules, self.context
+        self._look_again(
+            lambda case, rule: case.held > 0 and feed in rules[rule].feeds,
+            lambda rule, *case: rule.expire(*case, context),
+        )
         return self.context.take()
 
     def activate(self, rules: RuleSet) -> list[Output]:
@@ -88,16 +93,12 @@ class Partition:
         context = self.context
         for account in self.accounts.values():
             for rule_id in list(account.cases):
-                old, new = self.rules.rules[rule_id], rules.rules.get(rule_id)
-                if new is not None and _same(old, new):
-                    continue
-                for name, case in account.cases.pop(rule_id).items():
-                    old.close(account, name, case, context)
-                self.dirty.add(account.id)
+                new = rules.rules.get(rule_id)
+                if new is None or not _same(self.rules.rules[rule_id], new):
+                    self._close(account, rule_id)
         self.rules = rules
         context.digest = rules.digest
-        for rule, found in self._cases(lambda case, rule: True):
-            rule.renew(*found, context)
+        self._look_again(lambda case, rule: True, lambda rule, *case: rule.renew(*case, context))
         return context.take()
 
     def next_deadline(self) -> int | None:
@@ -140,20 +141,21 @@ class Partition:
             heap = context.heap
             while heap and heap[0][0] <= clock:
                 due, account, rule, name = heapq.heappop(heap)
-                if engine.expire(self.accounts[account], rule, name, due, self.rules, context):
+                try:
+                    told = engine.expire(
+                        self.accounts[account], rule, name, due, self.rules, context
+                    )
+                except Exception as error:
+                    raise EngineFault(account) from error
+                if told:
                     self.dirty.add(account)
 
-    def _release(self, feed: tuple[str, int]) -> None:
-        rules = self.rules.rules
-        for rule, case in self._cases(
-            lambda case, rule: case.held > 0 and feed in rules[rule].feeds
-        ):
-            rule.expire(*case, self.context)
-
-    def _cases(
-        self, wanted: Callable[[EpisodeCase, str], bool]
-    ) -> Iterator[tuple[Rule, tuple[Account, str, EpisodeCase]]]:
-        """Cases to look at again, in the order in which they fell due."""
+    def _look_again(
+        self,
+        wanted: Callable[[EpisodeCase, str], bool],
+        look: Callable[[Rule, Account, str, EpisodeCase], None],
+    ) -> None:
+        """Look at cases at the clock as it stands, in the order in which they fell due."""
         waiting = [
             (case.held, account.id, rule_id, name, case)
             for account in self.accounts.values()
@@ -163,7 +165,20 @@ class Partition:
         ]
         for _, account_id, rule_id, name, case in sorted(waiting, key=lambda found: found[:4]):
             self.dirty.add(account_id)
-            yield self.rules.rules[rule_id], (self.accounts[account_id], name, case)
+            try:
+                look(self.rules.rules[rule_id], self.accounts[account_id], name, case)
+            except Exception as error:
+                raise EngineFault(account_id) from error
+
+    def _close(self, account: Account, rule_id: str) -> None:
+        """The rule is gone or changed: its cases end."""
+        self.dirty.add(account.id)
+        old = self.rules.rules[rule_id]
+        try:
+            for name, case in account.cases.pop(rule_id).items():
+                old.close(account, name, case, self.context)
+        except Exception as error:
+            raise EngineFault(account.id) from error
 
 
 def _same(old: Any, new: Any) -> bool:

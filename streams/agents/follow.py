@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from models.account import Limits
 from models.errors import BadInput
 from rules.context import Output
+from rules.engine import EngineFault
 from rules.partition import Partition
 from rules.ruleset import RuleSet
 from rules.snapshot import decode_account, encode_account
@@ -178,8 +179,8 @@ class FollowJob:
 
 
 def _raise_poison(record: Record, account: str | None, error: Exception) -> NoReturn:
-    """An engine's error may name the account that broke; else it is the event's own."""
-    culprit = getattr(error, "account", None) or account
+    """The engine names the account when it is not the event's own."""
+    culprit = error.account if isinstance(error, EngineFault) else account
     raise Poison(record.offset, culprit, traceback.format_exc()) from error
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from models.event import Event
 from rules.context import Output
+from rules.engine import EngineFault
 from rules.loader import RuleBook, parse
 from rules.partition import Partition
 from rules.snapshot import decode_account
@@ -168,9 +169,7 @@ class Fragile(Partition):
         fused = [a for a in self.accounts.values() if "page.fused" in a.sequence.types]
         for account in fused:
             if not account.quarantined:
-                error = ZeroDivisionError("a bug")
-                error.account = account.id  # type: ignore[attr-defined]  # as the engine tells it
-                raise error
+                raise EngineFault(account.id) from ZeroDivisionError("a bug")
         return outputs
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from models.account import Limits
+from rules.engine import EngineFault
+from rules.kinds.telling import Teller
 from rules.partition import Partition
 from rules.snapshot import decode_account, encode_account
 from tests.story import OFFICE, TESTS, Story, ms, rule_set
@@ -96,3 +101,26 @@ def test_a_longer_calendar_gives_a_waiting_case_its_deadline() -> None:
     s = Story(rule_set(rule, calendars=(ends,))).event("0h", "contract.revised")
     assert s.partition.activate(rule_set(rule)) == []
     assert s.tick("2h").told == [("firing", "due", "2:00:00")]
+
+
+TOUCHES: dict[str, Callable[[Story], object]] = {
+    "event of another": lambda s: s.event("3h", "page.viewed", account="other"),
+    "tick": lambda s: s.tick("3h"),
+    "feed": lambda s: s.feed("crm", "90m", stale=False),
+    "rules": lambda s: s.partition.activate(rule_set({**SLA, "id": "new"})),
+}
+
+
+@pytest.mark.parametrize("how", TOUCHES)
+def test_a_bug_names_the_account_that_it_broke(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*args: Any, **kwargs: Any) -> None:
+        raise ZeroDivisionError
+
+    rule = {**SLA, "warn_at": [0.5], "feeds": {"crm": {"max_stale": "90m"}}}
+    s = Story(rule_set(rule)).event("0h", "contract.revised", account="culprit").tick("1h")
+    if how == "feed":
+        s.feed("crm", "90m", stale=True).tick("3h")
+    monkeypatch.setattr(Teller, "send", bug)
+    with pytest.raises(EngineFault) as fault:
+        TOUCHES[how](s)
+    assert fault.value.account == "culprit"
