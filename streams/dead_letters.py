@@ -22,7 +22,7 @@ from streams.connection import client_options, connect
 from streams.reader import Reader, Stored, open_reader
 from streams.record_text import DEAD, dead_headers
 from streams.settings import Settings
-from streams.topics import Topics
+from streams.topics import DEAD_HEADERS_BYTES, Topics
 
 NOTE_KEY = b"\x00replayed"
 TRANSACTION_MAX = 500  # letters
@@ -72,7 +72,7 @@ async def replay(settings: Settings, reason: str | None, to: str | None) -> Coun
         **client_options(settings),
         transactional_id=f"{settings.app_id}-dead-letters-replay",
         transaction_timeout_ms=round(settings.transaction_timeout_s * 1000),
-        max_request_size=settings.message_bytes_max,
+        max_request_size=settings.message_bytes_max + DEAD_HEADERS_BYTES,
     )
     sent: Counter[str] = Counter()
     try:

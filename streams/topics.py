@@ -14,6 +14,7 @@ from streams.settings import Settings
 
 DAY_MS = 86_400_000
 BOUNDS = ("retention.ms", "max.message.bytes", "min.insync.replicas")  # more than ours is fine
+DEAD_HEADERS_BYTES = 65_536  # what a dead letter says of itself, beside the whole record
 FATAL = ("partitions", "cleanup.policy", "max.message.bytes")  # the worker refuses to start
 TUNING = ("segment.bytes", "min.cleanable.dirty.ratio")  # set by us, free to anyone later
 COMPACT = {"cleanup.policy": "compact"}
@@ -70,9 +71,10 @@ class Topics:
         s = settings
 
         def topic(name: str, purpose: str, config: dict[str, str], partitions: int = 0) -> Topic:
-            config = config | {
+            config = {
                 "max.message.bytes": str(s.message_bytes_max),
                 "min.insync.replicas": str(max(1, s.replication - 1)),
+                **config,
             }
             return Topic(name, purpose, partitions or s.partitions, s.replication, config)
 
@@ -90,9 +92,9 @@ class Topics:
         self.shadow_alerts = ours("shadow-alerts", "alerts of rules in status shadow", alerts)
         self.alert_state = ours("alert-state", "the latest state of each alert", COMPACT)
         self.rules = ours("rules", "published rule sets, by digest", COMPACT, partitions=1)
-        self.dead_letters = ours(
-            "dead-letters", "rejected records, whole", kept(s.dead_letters_retention_d)
-        )
+        room = {"max.message.bytes": str(s.message_bytes_max + DEAD_HEADERS_BYTES)}
+        letters = kept(s.dead_letters_retention_d) | room
+        self.dead_letters = ours("dead-letters", "rejected records, whole", letters)
         self.ingest_changelog = topic(
             f"{s.app_id}-ingest-changelog", "state of the agent ingest", changelog()
         )

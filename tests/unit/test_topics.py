@@ -9,7 +9,7 @@ import pytest
 
 from rules import grammar
 from streams.settings import Settings
-from streams.topics import FoundTopic, Topic, Topics, compare_topics
+from streams.topics import DEAD_HEADERS_BYTES, FoundTopic, Topic, Topics, compare_topics
 
 
 def as_created(topic: Topic) -> FoundTopic:
@@ -132,8 +132,16 @@ def test_less_safety_than_asked_for_is_told_but_not_fatal(topics: Topics, broker
 def test_a_topic_that_takes_only_small_batches_is_fatal(topics: Topics, broker) -> None:
     change(broker, topics.dead_letters, max_message_bytes="1048588")
     (finding,) = compare_topics(topics, broker)
-    assert (finding.expected, finding.found) == ("at least 8000000", "1048588")
+    room = 8_000_000 + DEAD_HEADERS_BYTES
+    assert (finding.expected, finding.found) == (f"at least {room}", "1048588")
     assert finding.fatal
+
+
+def test_the_largest_raw_record_fits_the_dead_letters_with_what_they_say_of_it(
+    topics: Topics,
+) -> None:
+    limits = [int(t.config["max.message.bytes"]) for t in (topics.raw, topics.dead_letters)]
+    assert limits[1] - limits[0] == DEAD_HEADERS_BYTES > 0
 
 
 def test_a_setting_that_the_broker_does_not_tell_is_a_finding(topics: Topics, broker) -> None:
