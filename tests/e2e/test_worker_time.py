@@ -15,9 +15,10 @@ from streams.kafka.admin import create_topics
 from streams.reader import open_reader
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import send, with_rules, workers
+from tests.e2e.workers import send, stored, with_rules, workers
 
 GOAL_S = 3.0
+LATE_S_MAX = 2.0
 SLA = {
     "id": "legal",
     "kind": "sla",
@@ -53,6 +54,24 @@ async def next_alert(settings: Settings, patience_s: float) -> tuple[dict[str, A
             async for record in reader.onward():
                 return json.loads(record.value or b""), time.time()
     raise AssertionError("for ever ended")
+
+
+async def test_a_revision_then_nothing_at_all(prepared: Settings, tmp_path: Path) -> None:
+    """The breach is in the log, for committed readers, within 2 s of its deadline."""
+    topics = Topics(prepared)
+    with workers() as start:
+        worker = start(prepared, tmp_path / "worker.log")
+        await asyncio.to_thread(worker.wait_ready)
+        due_s = time.time() + GOAL_S
+        await send(prepared, topics.raw.name, [event("contract.revised", due_s - GOAL_S)])
+        await asyncio.to_thread(
+            worker.wait_until, lambda: worker.reading("pathline_alerts_total", state="firing"), 30
+        )
+        told = (await stored(prepared, topics.sla_breaches.name)).values()
+        assert await asyncio.to_thread(worker.stop) == 0
+    (breach,) = [record for records in told for record in records]
+    assert json.loads(breach.value or b"")["state"] == "firing"
+    assert 0 <= breach.timestamp / 1000 - due_s < LATE_S_MAX
 
 
 async def test_a_deadline_that_passes_while_nobody_works_fires_once(
