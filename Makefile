@@ -3,12 +3,13 @@
 PYTHON ?= python3
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types imports unit e2e bench lock fmt clean
+.PHONY: help venv demo test lint types imports unit e2e bench chaos soak lock fmt clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +46,12 @@ unit: venv ## the tests that need no Kafka
 
 e2e: venv ## the tests on the real Kafka
 	$(BIN)/python -m pytest -q -m e2e
+
+chaos: venv ## faults on the real Kafka, about 20 minutes; writes build/chaos.json (CHAOS_ARGS=--list)
+	$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+soak: venv ## half an hour of load with kills: is memory flat?
+	$(BIN)/python -m tests.chaos --only F22
 
 bench: venv ## speed against a plain Faust agent; writes build/bench.json
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)

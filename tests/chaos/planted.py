@@ -1,0 +1,89 @@
+"""A worker with a planted fault: `python planted.py FAULT ARGUMENT…`, see FAULTS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import rules.engine
+import streams.worker
+from rules.loader import load
+from streams.agents.follow import FollowJob
+from streams.clock import SystemClock
+from streams.settings import load_settings
+from streams.writer import KafkaWriter
+
+
+class StoppingWriter(KafkaWriter):
+    """Stops its process, as SIGSTOP does, between the rows and the commit of one checkpoint."""
+
+    left = 0
+
+    async def _end(self) -> None:
+        StoppingWriter.left -= 1
+        if StoppingWriter.left == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        await super()._end()
+
+
+def stop(count: str) -> dict[str, Any]:
+    """In the COUNT-th checkpoint of the process."""
+    StoppingWriter.left = int(count)
+    return {"writer": StoppingWriter}
+
+
+def bug(account: str) -> dict[str, Any]:
+    """The engine fails, halfway, at each event of ACCOUNT."""
+    advance = rules.engine.advance
+
+    def broken(found: Any, event: Any, *more: Any) -> bool:
+        moved = advance(found, event, *more)
+        if event.subject == account:
+            raise ZeroDivisionError("planted")
+        return moved
+
+    rules.engine.advance = broken
+    return {}
+
+
+def clock(ahead_s: str, while_there: str) -> dict[str, Any]:
+    """The worker's wall clock is wrong by AHEAD_S while the file WHILE_THERE exists."""
+
+    class WrongClock(SystemClock):
+        def wall_ms(self) -> int:
+            return super().wall_ms() + int(ahead_s) * 1000 * Path(while_there).exists()
+
+    streams.worker.SystemClock = WrongClock  # type: ignore[misc]
+    return {}
+
+
+def slow(record_us: str, while_there: str) -> dict[str, Any]:
+    """`follow` needs RECORD_US more for each record while the file WHILE_THERE exists."""
+    apply = FollowJob.apply
+
+    def slowly(job: FollowJob, records: Any) -> None:
+        if Path(while_there).exists():
+            time.sleep(len(records) * int(record_us) / 1e6)
+        apply(job, records)
+
+    FollowJob.apply = slowly  # type: ignore[method-assign]
+    return {}
+
+
+FAULTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "stop": stop,
+    "bug": bug,
+    "clock": clock,
+    "slow": slow,
+}
+
+if __name__ == "__main__":
+    changes = FAULTS[sys.argv[1]](*sys.argv[2:])
+    settings = load_settings()
+    book = load(settings.rules, settings.calendars)
+    streams.worker.serve(settings, ["ingest", "follow"], book, **changes)
