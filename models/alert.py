@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from msgspec import Meta
 
 
 class State(StrEnum):
@@ -22,11 +23,7 @@ class State(StrEnum):
 Severity = Literal["info", "warning", "error", "critical"]
 
 
-class _Contract(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RuleRef(_Contract):
+class RuleRef(msgspec.Struct, frozen=True):
     """Which rule spoke: its id and version, and the digest of the whole rule set."""
 
     id: str
@@ -34,7 +31,7 @@ class RuleRef(_Contract):
     digest: str
 
 
-class Evidence(_Contract):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """One event that counts for the alert, and where it stands in the log."""
 
     type: str
@@ -45,19 +42,19 @@ class Evidence(_Contract):
     offset: int
 
 
-class Alert(_Contract):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, rename={"schema_": "schema"}):
     """Contract `pathline.alert.v1`: changes only by addition.
 
     The same cause gives the same `alert_id`; all states of one alert share the `fingerprint`.
     `emitted_at` is the publisher's wall clock, the only field that a replay does not repeat.
     """
 
-    schema_: Literal["pathline.alert.v1"] = Field("pathline.alert.v1", alias="schema")
+    schema_: Literal["pathline.alert.v1"] = "pathline.alert.v1"
     alert_id: str
     fingerprint: str
-    key: dict[str, Any] = Field(description="the values that tell the instance apart")
+    key: Annotated[dict[str, Any], Meta(description="the values that tell the instance apart")]
     state: State
-    step: str = Field(description="what moved it: warn:0.5, due, escalate:coo, match, stop …")
+    step: Annotated[str, Meta(description="what moved it: warn:0.5, due, escalate:coo, stop …")]
     kind: str
     severity: Severity
     account: str
@@ -70,5 +67,9 @@ class Alert(_Contract):
     suggested_action: str | None = None
     score: float | None = None
     weight: float | None = None
-    replay: str | None = Field(None, description="run id of a backtest; null when live")
+    replay: Annotated[str | None, Meta(description="run id of a backtest; null when live")] = None
     emitted_at: datetime | None = None
+
+
+encode_alert = msgspec.json.Encoder().encode
+decode_alert = msgspec.json.Decoder(Alert).decode

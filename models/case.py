@@ -64,13 +64,20 @@ class Published(msgspec.Struct, array_like=True):
     closed: bool = False
 
 
-class EpisodeCase(msgspec.Struct, array_like=True, tag=0, dict=True):
+class Beside:
+    """What a case keeps beside its fields: never written, never compared."""
+
+    __slots__ = ("tip",)
+    tip: list[Episode]
+
+
+class EpisodeCase(Beside, msgspec.Struct, array_like=True, tag=0):
     """An instance of an `sla` or `absence` rule.
 
     base: episodes after all marks up to the horizon. marks: the later ones, by (at, offset).
     published: by the offset of the episode's start. due: next instant for the clock, ms; 0: none.
-    held: the earliest instant that a stale feed holds back, ms; 0: none. The reading after all
-    marks is kept beside (`tip`, in `__dict__`) and never written.
+    held: the earliest instant that a stale feed holds back, ms; 0: none. tip: the live
+    episodes after all marks; missing in a case that comes from its bytes.
     """
 
     key: dict[str, Any]

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import xxhash
 
+HASH_BYTES = 8
+
 
 def digest(*parts: object) -> str:
     """128 bits in hex over the parts; no two different tuples of parts are joined to the same text.
@@ -20,13 +22,13 @@ def digest(*parts: object) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def event_hash(source: str, id: str) -> int:
-    """64 bits that stand for an event's (source, id) among an account's remembered ids.
+def event_hash(source: str, id: str) -> bytes:
+    """8 bytes that stand for an event's (source, id) among an account's remembered ids.
 
     >>> event_hash("//shop", "1") == event_hash("//sho", "p1")
     False
     """
-    return xxhash.xxh3_64_intdigest(f"{len(source)}:{source}{id}".encode("utf-8", "surrogatepass"))
+    return xxhash.xxh3_64_digest(f"{len(source)}:{source}{id}".encode("utf-8", "surrogatepass"))
 
 
 def canonical(values: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 
@@ -20,14 +21,17 @@ class Sequence(msgspec.Struct):
     [(5, 'late'), (9, 'c')]
     """
 
-    at: list[int] = []
+    at: array[int] = msgspec.field(default_factory=lambda: array("q"))
     kinds: bytearray = msgspec.field(default_factory=bytearray)
     types: list[str] = []
 
     def insert(self, at: int, type: str, length_max: int) -> None:
         """Put an event at its place in time (after equal times); the oldest gives way."""
         times = self.at
-        kind = self._kind(type)
+        try:
+            kind = self.types.index(type)
+        except ValueError:
+            kind = self._add(type)
         if not times or at >= times[-1]:
             times.append(at)
             self.kinds.append(kind)
@@ -45,11 +49,7 @@ class Sequence(msgspec.Struct):
     def __len__(self) -> int:
         return len(self.at)
 
-    def _kind(self, type: str) -> int:
-        try:
-            return self.types.index(type)
-        except ValueError:
-            pass
+    def _add(self, type: str) -> int:
         if len(self.types) >= TYPES_MAX:
             self._forget_unused()
         self.types.append(type)

@@ -59,9 +59,12 @@ class Partition:
         if account is None:
             account = self.accounts[event.subject] = Account(event.subject)
         self.dirty.add(account.id)
-        if engine.advance(account, event, self.rules, self.context):
-            self._move(event.at - self.lateness_ms)
-        return self.context.take()
+        context = self.context
+        if engine.advance(account, event, self.rules, context):
+            clock = event.at - self.lateness_ms
+            if clock > context.clock:
+                self._move(clock)
+        return context.take() if context.out else []
 
     def tick(self, clock_ms: int) -> list[Output]:
         """Time passed with no event."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import accumulate
 from operator import sub
-from struct import iter_unpack, pack
+from sys import intern
 
 import msgspec
 
@@ -17,7 +18,7 @@ VERSION = 1
 
 
 class Blob(msgspec.Struct, array_like=True):
-    """The form on disk. at: differences of the sequence's times. seen: 8 bytes an id."""
+    """The form on disk. at: differences of the sequence's times."""
 
     id: str
     applied: int
@@ -28,7 +29,7 @@ class Blob(msgspec.Struct, array_like=True):
     at: list[int]
     kinds: bytearray
     types: list[str]
-    seen: bytes
+    seen: bytearray
     cases: dict[str, dict[str, Case]]
 
 
@@ -50,7 +51,7 @@ def encode_account(account: Account) -> bytes:
         [*at[:1], *map(sub, at[1:], at)],
         sequence.kinds,
         sequence.types,
-        pack(f">{len(account.seen)}Q", *account.seen),
+        account.seen,
         account.cases,
     )
     return bytes([VERSION]) + _encode(blob)
@@ -71,7 +72,7 @@ def decode_account(data: bytes) -> Account:
         blob.offset,
         blob.zone,
         blob.quarantined,
-        Sequence(list(accumulate(blob.at)), blob.kinds, blob.types),
-        {value: None for (value,) in iter_unpack(">Q", blob.seen)},
+        Sequence(array("q", accumulate(blob.at)), blob.kinds, [*map(intern, blob.types)]),
+        blob.seen,
         blob.cases,
     )

@@ -24,9 +24,9 @@ class Template:
     """
 
     def __init__(self, text: str, names: Sequence[str]) -> None:
-        self.text = text
+        self._parts = _SLOT.split(text)  # text, slot, text …
         fields = []
-        for slot in _SLOT.findall(text):
+        for slot in self._parts[1::2]:
             if slot in ("account", "due"):
                 continue
             field = _FIELD.fullmatch(slot)
@@ -45,8 +45,7 @@ class Template:
     ) -> str:
         """A value that the event did not carry reads `?`."""
 
-        def fill(match: re.Match[str]) -> str:
-            slot = match[1]
+        def fill(slot: str) -> str:
             if slot == "account":
                 return account
             if slot == "due":
@@ -55,7 +54,9 @@ class Template:
             value = values.get((name, path))
             return "?" if value is None else str(value)
 
-        return _SLOT.sub(fill, self.text)
+        parts = self._parts[:]
+        parts[1::2] = map(fill, parts[1::2])
+        return "".join(parts)
 
 
 def instant(ms: int, zone: tzinfo) -> str:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
+from models.alert import encode_alert
 from models.event import to_ms
 from rules.context import Output
 from rules.herald import SHADOW_TOPIC
@@ -36,8 +39,8 @@ class Announcer:
         emitted_at = datetime.fromtimestamp(now_ms / 1000, UTC)
         outs: list[Out] = []
         for (topic, decided), since in outputs:
-            alert = decided.model_copy(update={"emitted_at": emitted_at})
-            value = alert.model_dump_json(by_alias=True).encode()
+            alert = replace(decided, emitted_at=emitted_at)
+            value = encode_alert(alert)
             headers = [("alert_id", alert.alert_id.encode()), CONTENT_TYPE]
             if since is None:
                 since = to_ms(alert.occurred_at) + self._lateness_ms

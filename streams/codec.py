@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from sys import intern
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
@@ -79,6 +80,8 @@ def parse_event(value: bytes | None, offset: int) -> Event:
         _tell_fault(value, error)
     event.at = check_event(event)
     event.offset = offset
+    event.type = intern(event.type)  # one string for all that accounts remember of it
+    event.source = intern(event.source)
     return event
 
 

@@ -7,6 +7,7 @@ does one that breaks what docs/contracts/released has.
 from __future__ import annotations
 
 import json
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,31 @@ CHANNELS = {
 
 def schemas() -> dict[str, dict[str, Any]]:
     """By contract name and major version."""
-    alert = Alert.model_json_schema(by_alias=True, mode="serialization")
-    event = msgspec.json.schema(CloudEvent)
-    definition = event.pop("$defs")["CloudEvent"]
     return {
-        "alert.v1": {"$schema": DIALECT, **alert},
-        "interaction.v1": {"$schema": DIALECT, **definition},
+        "alert.v1": {"$schema": DIALECT, **_schema(Alert)},
+        "interaction.v1": {"$schema": DIALECT, **_schema(CloudEvent)},
     }
+
+
+def _schema(model: type[msgspec.Struct]) -> dict[str, Any]:
+    """Its own fields outside, those of its parts in `$defs`."""
+    schema: dict[str, Any] = _tidy(msgspec.json.schema(model))
+    own: dict[str, Any] = schema["$defs"].pop(model.__name__)
+    return own | ({"$defs": parts} if (parts := schema["$defs"]) else {})
+
+
+def _tidy(schema: Any) -> Any:
+    """Docstrings without their margin; and a choice of texts says that it is a text."""
+    if isinstance(schema, list):
+        return [_tidy(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidied = {name: _tidy(part) for name, part in schema.items()}
+    if isinstance(text := tidied.get("description"), str):
+        tidied["description"] = cleandoc(text)
+    if isinstance(tidied.get("enum"), list):
+        tidied["type"] = "string"
+    return tidied
 
 
 def asyncapi() -> dict[str, Any]:

@@ -24,7 +24,7 @@ from rules.herald import Herald
 from rules.kinds.reader import Reader
 from rules.kinds.steps import Steps
 from rules.kinds.telling import Teller
-from rules.kinds.timeline import Measure, Reading
+from rules.kinds.timeline import START, Measure, Timeline
 
 NO_KEY: dict[str, Any] = {}
 FOLD_AT = 16  # marks; fewer wait until all of them are settled
@@ -48,6 +48,7 @@ class EpisodeRule:
         self.form = form
         self.id = form.id
         self.measure = plan.measure
+        self.timeline = Timeline(plan.measure)
         self.reader = Reader(form, plan.names, plan.triggers)
         self.types = frozenset(self.reader.by_type)
         self.accept = form.late.accept_ms
@@ -60,7 +61,7 @@ class EpisodeRule:
     def advance(self, account: Account, event: Event, context: Context) -> None:
         """Something happened; the context's clock is as it was before the event."""
         reader = self.reader
-        roles = reader.matches(event)
+        roles = reader.plain.get(event.type) or reader.matches(event)
         if not roles:
             return
         key, name = NO_KEY, ""
@@ -69,28 +70,45 @@ class EpisodeRule:
             if found is None:
                 return
             key, name = found, canonical(found)
-        case = self._case(account, name, key, context)
-        horizon = context.clock - self.accept
-        if case.marks and case.marks[-1].at <= horizon:
+        cases = account.cases.get(self.id)
+        case = cases.get(name) if cases else None
+        if case is None:
+            case = self._begin(account, name, key, context)
+        assert type(case) is EpisodeCase, "a rule that changes its kind loses its cases"
+        horizon, at = context.clock - self.accept, event.at
+        if at < horizon:
+            at = horizon
+        marks = case.marks
+        if marks and marks[-1].at <= horizon:
             self._rest(case, context)
-        at = event.at if event.at > horizon else horizon
         zone = self._zone(account, event) if self.zoned else None
-        marks = [reader.mark(event, role, at, zone) for role in roles]
-        if not case.marks or case.marks[-1].at <= at:
-            tip = self._tip(case, context)
-            case.marks += marks
-            if tip or reader.starts(roles):
-                self._lay(tip, marks, context)
-                self._decide(account, name, case, tip, context, marks[-1])
+        fresh = [reader.mark(event, role, at, zone) for role in roles]
+        if marks and marks[-1].at > at:
+            self._insert(account, name, case, fresh, context)
         else:
-            place = bisect_right(case.marks, at, key=_at)
-            case.marks[place:place] = marks
-            tip = self._read(case, context)
-            if case.published:
-                self.teller.vanish(account, case, tip, context, marks[-1])
-            self._decide(account, name, case, tip, context, marks[-1], is_late=True)
-        if len(case.marks) >= FOLD_AT:
+            tip = self._tip(case, context)
+            marks += fresh
+            if tip or roles[-1] == START:
+                tip = self._lay(tip, fresh, context)
+                self._decide(account, name, case, tip, context, fresh[-1])
+        if len(marks) >= FOLD_AT:
             self._fold(case, context)
+
+    def _insert(
+        self,
+        account: Account,
+        name: str,
+        case: EpisodeCase,
+        late: list[Mark],
+        context: Context,
+    ) -> None:
+        """Marks that come late: what follows them is read again."""
+        place = bisect_right(case.marks, late[0].at, key=_at)
+        case.marks[place:place] = late
+        tip = self._read(case, context)
+        if case.published:
+            self.teller.vanish(account, case, tip, context, late[-1])
+        self._decide(account, name, case, tip, context, late[-1], is_late=True)
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
         """Time passed: the clock has reached the case's `due`, or a feed came back."""
@@ -101,7 +119,7 @@ class EpisodeRule:
         """The rule set changed around this rule; a calendar of it may have."""
         assert isinstance(case, EpisodeCase)
         case.base = [self.measure.renew(episode) for episode in case.base]
-        case.__dict__.pop("tip", None)
+        case.tip = _live(case, self._read(case, context))
         self.expire(account, name, case, context)
 
     def sweep(self, account: Account, context: Context) -> None:
@@ -125,37 +143,36 @@ class EpisodeRule:
                     context, account, case, episode, State.EXPIRED, "rule_changed", context.clock
                 )
 
-    def _case(
+    def _begin(
         self, account: Account, name: str, key: dict[str, Any], context: Context
     ) -> EpisodeCase:
-        cases = account.cases.get(self.id)
-        if cases is None:
-            cases = account.cases[self.id] = {}
-        case = cases.get(name)
-        if case is None:
-            case = cases[name] = EpisodeCase(key)
-            if len(cases) > context.limits.instances:
-                del cases[next(iter(cases))]
-                context.stats["evicted:instance"] += 1
-        assert isinstance(case, EpisodeCase), "a rule that changes its kind loses its cases"
+        case = EpisodeCase(key)
+        case.tip = []
+        cases = account.cases.setdefault(self.id, {})
+        cases[name] = case
+        if len(cases) > context.limits.instances:
+            del cases[next(iter(cases))]
+            context.stats["evicted:instance"] += 1
         return case
 
     def _tip(self, case: EpisodeCase, context: Context) -> list[Episode]:
         """The live episodes after all marks; read anew when the state comes from its bytes."""
-        tip: list[Episode] | None = case.__dict__.get("tip")
-        if tip is None:
-            tip = case.__dict__["tip"] = _live(case, self._read(case, context))
-        return tip
+        try:
+            return case.tip
+        except AttributeError:
+            case.tip = _live(case, self._read(case, context))
+            return case.tip
 
     def _read(self, case: EpisodeCase, context: Context) -> list[Episode]:
-        return self._lay(case.base[:], case.marks, context)
+        return self._lay(case.base, case.marks, context)
 
     def _lay(self, episodes: list[Episode], marks: list[Mark], context: Context) -> list[Episode]:
-        reading = Reading(self.measure, context.limits.episodes, episodes)
-        reading.lay(marks)
-        if reading.evicted:
-            context.stats["evicted:episode"] += reading.evicted
-        return episodes
+        """The episodes after these marks, in a list of its own."""
+        laid = episodes[:]
+        evicted = self.timeline.lay(laid, marks, context.limits.episodes)
+        if evicted:
+            context.stats["evicted:episode"] += evicted
+        return laid
 
     def _decide(
         self,
@@ -178,17 +195,16 @@ class EpisodeRule:
             coming = episode.coming
             if coming > 0 and (not due or coming < due):
                 due = coming
-            if cause is not None and episode.due is None and episode.start.offset == cause.offset:
+            if episode.due is None and cause and episode.start.offset == cause.offset:
                 context.stats[f"fault:{self.id}:calendar_year_missing"] += 1
-        case.__dict__["tip"] = _live(case, episodes)
+        case.tip = _live(case, episodes)
         if due and due != case.due:
             context.schedule(due, account.id, self.id, name)
         case.due = due
 
     def _rest(self, case: EpisodeCase, context: Context) -> None:
         """No later mark can precede any of these: the last reading is the base, marks are spent."""
-        tip = self._tip(case, context)
-        case.base = tip[:]
+        tip = case.base = self._tip(case, context)
         case.marks.clear()
         if case.published:
             live = {episode.start.offset for episode in tip}
@@ -203,12 +219,15 @@ class EpisodeRule:
             context.stats["evicted:mark"] += spare - place
             place = spare
         if place:
-            self._lay(case.base, marks[:place], context)
+            case.base = self._lay(case.base, marks[:place], context)
             del marks[:place]
-        for episode in case.base[:]:
+        kept = []
+        for episode in case.base:
             if episode.end is not None and _settled(case, episode):
                 case.published.pop(episode.start.offset, None)
-                case.base.remove(episode)
+            else:
+                kept.append(episode)
+        case.base = kept
 
     def _zone(self, account: Account, event: Event) -> str:
         """The account's zone as the log tells it; else the offset that the event carries."""
@@ -223,7 +242,10 @@ class EpisodeRule:
 
 def _live(case: EpisodeCase, episodes: list[Episode]) -> list[Episode]:
     """Those of which something may still be said while marks come in order."""
-    return [e for e in episodes if e.end is None or not _settled(case, e)]
+    for episode in episodes:
+        if episode.end is not None:
+            return [e for e in episodes if e.end is None or not _settled(case, e)]
+    return episodes
 
 
 def _settled(case: EpisodeCase, episode: Episode) -> bool:

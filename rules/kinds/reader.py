@@ -25,9 +25,11 @@ class Reader:
     ) -> None:
         self.by_type: dict[str, list[tuple[int, Condition | None]]] = {}
         self.types = [trigger.type if trigger else "" for trigger in triggers]
+        self.wheres: list[Condition | None] = []
         for role, trigger in enumerate(triggers):
+            where = compile_condition(trigger.where) if trigger and trigger.where else None
+            self.wheres.append(where)
             if trigger is not None:
-                where = compile_condition(trigger.where) if trigger.where else None
                 self.by_type.setdefault(trigger.type, []).append((role, where))
         self.key = compile_key(form.key)
         self.keyed = bool(form.key)
@@ -49,9 +51,10 @@ class Reader:
             return plain
         return [role for role, where in self.by_type[event.type] if where is None or where(event)]
 
-    def starts(self, roles: list[int]) -> bool:
-        """Whether the last role, the one that starts, is among them."""
-        return roles[-1] == len(self.types) - 1
+    def plays(self, event: Event, role: int) -> bool:
+        """Whether the event, which is of that role's type, plays it."""
+        where = self.wheres[role]
+        return where is None or where(event)
 
     def mark(self, event: Event, role: int, at: int, zone: str | None = None) -> Mark:
         """The event in this role, counting at `at` (ms)."""

@@ -7,6 +7,7 @@ docs/semantics.md, "sequence". Contiguity and skip strategies are Flink CEP's te
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from models.account import Account
 from models.alert import State
@@ -20,6 +21,7 @@ from rules.herald import Herald
 from rules.kinds.reader import Reader
 
 FOREVER = 1 << 62
+NO_KEY: dict[str, Any] = {}
 NO_CASES: dict[str, Case] = {}
 
 
@@ -51,15 +53,18 @@ class CompiledSequence:
 
     def advance(self, account: Account, event: Event, context: Context) -> None:
         """Offer the event to the runs, oldest first; the context's clock is as before it."""
-        cases = account.cases.get(self.id, NO_CASES)
-        if not cases and event.type != self.opening:
+        reader = self.reader
+        cases = account.cases.get(self.id)
+        if not cases and (event.type != self.opening or not reader.plays(event, 0)):
             return
-        roles = self.reader.matches(event)
-        key = self.reader.key(event)
+        roles = reader.matches(event)
+        key = reader.key(event) if reader.keyed else NO_KEY
         if key is None or not (cases or 0 in roles):
             return
         name = canonical(key) if key else ""
-        case = cases.get(name) or RunCase(key)
+        case = cases.get(name) if cases else None
+        if case is None:
+            case = RunCase(key)
         assert isinstance(case, RunCase), "a rule that changes its kind loses its cases"
         self._live(case, context.clock)
         if self.without in roles:

@@ -42,8 +42,15 @@ class Teller:
         cause: Mark | None,
     ) -> int:
         """cause: the mark that came, None for the clock or a new calendar. Returns its `coming`."""
-        said = case.published.get(episode.start.offset) or Published()
+        said = case.published.get(episode.start.offset)
         end = episode.end
+        if said is None:
+            if end is not None:
+                if episode.due is None or episode.due > end.at:
+                    return 0
+            elif (at := self._first(episode)) is None or at > context.clock:
+                return at or 0
+            said = Published()
         limit = context.clock if end is None else min(context.clock, end.at)
         if said.fired and (episode.due is None or episode.due > limit):  # 1
             at = context.clock if cause is None else cause.at
@@ -62,6 +69,12 @@ class Teller:
         if said.steps or said.closed:
             case.published[episode.start.offset] = said
         return coming
+
+    def _first(self, episode: Episode) -> int | None:
+        """ms at which there is something to say of an episode that stays open, if ever."""
+        for step in self.steps.of(episode.goal):
+            return episode.due if step.is_due else self.measure.reached(episode, step.amount)
+        return None
 
     def vanish(
         self,

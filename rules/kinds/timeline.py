@@ -6,7 +6,7 @@ docs/semantics.md, "Episodes". Pure: the same marks give the same reading.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
 from enum import IntEnum
 from typing import Any
@@ -54,6 +54,8 @@ class Measure:
         None when it never will as things stand: paused, or beyond the calendar.
         """
         segments = episode.segments
+        if self.calendar is None and len(segments) == 1:
+            return segments[0] + amount
         if amount == 0:
             return segments[0]
         for i in range(0, len(segments), 2):
@@ -87,18 +89,21 @@ class Measure:
 
     def begin(self, mark: Mark) -> Episode:
         """A new episode; a calendar that ends too early leaves it without a due instant."""
-        episode = Episode(mark, [mark.at], 0, None)
+        at = mark.at
+        if self.calendar is None and self.goal is not None:
+            amount = self.goal.amount
+            return Episode(mark, [at], amount, at + amount)
+        episode = Episode(mark, [at], 0, None)
         if self.goal is None:
             zone = self.zone or parse_zone(mark.zone)
-            due = day_end(mark.at, self.day_number, zone)
-            episode.goal = due - mark.at
-            episode.opens = day_end(mark.at, self.day_number - 1, zone)
+            due = day_end(at, self.day_number, zone)
+            episode.goal = due - at
+            episode.opens = day_end(at, self.day_number - 1, zone)
         elif self.goal.unit == "bd":
             assert self.calendar is not None, "the grammar demands a calendar"
-            start = mark.at // 1000
             try:
-                until = self.calendar.add_days(start, self.goal.amount)
-                episode.goal = max(1, self.calendar.between(start, until))
+                until = self.calendar.add_days(at // 1000, self.goal.amount)
+                episode.goal = max(1, self.calendar.between(at // 1000, until))
             except UncoveredYear:
                 return episode
         else:
@@ -115,70 +120,71 @@ class Measure:
         return renewed
 
 
-@dataclass
-class Reading:
-    """The episodes of an instance, oldest first, while marks are laid on."""
+class Timeline:
+    """Lays the marks of an instance on its episodes, oldest first."""
 
-    measure: Measure
-    episodes_max: int
-    episodes: list[Episode] = field(default_factory=list)
-    evicted: int = 0
+    def __init__(self, measure: Measure) -> None:
+        self.measure = measure
 
-    def lay(self, marks: Iterable[Mark]) -> Reading:
+    def lay(self, episodes: list[Episode], marks: Iterable[Mark], episodes_max: int) -> int:
+        """Changes the list, never an episode in it. Returns how many had to give way."""
+        evicted = 0
         for mark in marks:
             role = mark.role
             if role == START:
-                self._start(mark)
+                evicted += self._start(episodes, mark, episodes_max)
             elif role <= CANCEL:
-                self._end(mark)
+                evicted += self._end(episodes, mark, episodes_max)
             else:
-                self._pause(mark, running=role == PAUSE)
-        return self
+                self._pause(episodes, mark, running=role == PAUSE)
+        return evicted
 
-    def _start(self, mark: Mark) -> None:
-        for i, episode in enumerate(self.episodes):
+    def _start(self, episodes: list[Episode], mark: Mark, episodes_max: int) -> int:
+        for i, episode in enumerate(episodes):
             if episode.end is not None:
                 continue
             if not self.measure.restart or episode.start.offset == mark.offset:
-                return  # it goes on; or this event has started it, as an answer in a chain
+                return 0  # it goes on; or this event has started it, as an answer in a chain
             if not episode.running:
                 continue
             if episode.due is not None and episode.due <= mark.at:
-                self.episodes[i] = changed(episode, running=False)
+                episodes[i] = changed(episode, running=False)
             else:
-                self.episodes[i] = changed(episode, end=mark, superseded=True)
-        self._add(mark)
+                episodes[i] = changed(episode, end=mark, superseded=True)
+        return self._add(episodes, mark, episodes_max)
 
-    def _add(self, mark: Mark) -> None:
-        self.episodes.append(self.measure.begin(mark))
-        if len(self.episodes) > self.episodes_max:
-            still = [episode for episode in self.episodes if episode.end is None]
-            if len(still) > self.episodes_max:
-                self.episodes.remove(still[0])
-                self.evicted += 1
+    def _add(self, episodes: list[Episode], mark: Mark, episodes_max: int) -> int:
+        episodes.append(self.measure.begin(mark))
+        if len(episodes) > episodes_max:
+            still = [episode for episode in episodes if episode.end is None]
+            if len(still) > episodes_max:
+                episodes.remove(still[0])
+                return 1
+        return 0
 
-    def _end(self, mark: Mark) -> None:
+    def _end(self, episodes: list[Episode], mark: Mark, episodes_max: int) -> int:
         ended = False
-        for i, episode in enumerate(self.episodes):
+        for i, episode in enumerate(episodes):
             if episode.end is not None:
                 continue
             if mark.role == STOP and mark.at < episode.opens:
                 breached = episode.due is not None and episode.due <= mark.at
                 if self.measure.on_day and not breached:
                     continue
-            self.episodes[i] = changed(episode, end=mark)
+            episodes[i] = changed(episode, end=mark)
             ended = True
         if mark.role == CANCEL:  # an episode that its own event cancels is none
-            self.episodes[:] = [e for e in self.episodes if e.start.offset != mark.offset]
+            episodes[:] = [e for e in episodes if e.start.offset != mark.offset]
         elif ended and self.measure.chained:
-            self._add(mark)
+            return self._add(episodes, mark, episodes_max)
+        return 0
 
-    def _pause(self, mark: Mark, *, running: bool) -> None:
-        for i, episode in enumerate(self.episodes):
+    def _pause(self, episodes: list[Episode], mark: Mark, *, running: bool) -> None:
+        for i, episode in enumerate(episodes):
             if episode.end is None and (len(episode.segments) % 2 == 1) == running:
                 episode = changed(episode, segments=[*episode.segments, mark.at])
                 episode.due = self.measure.reached(episode, episode.goal)
-                self.episodes[i] = episode
+                episodes[i] = episode
 
 
 def changed(episode: Episode, **fields: Any) -> Episode:

@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.account import Account, Limits
+from models.alert import encode_alert
 from rules.loader import load
 from rules.partition import Partition
 from rules.ruleset import RuleSet, compile_rules
@@ -258,15 +259,19 @@ class Verdict:
         return sorted_out
 
 
-async def judge(settings: Settings) -> Verdict:
-    """What the pure engine says of the interactions as they lie in the log."""
+async def judge(settings: Settings, exempt: frozenset[str] = frozenset()) -> Verdict:
+    """What the pure engine says of the interactions as they lie in the log, without the records of
+    some accounts.
+    """
     rules = compile_rules(load(settings.rules, settings.calendars))
     verdict = Verdict()
     for partition, records in (await stored(settings, Topics(settings).interactions.name)).items():
         engine = engine_for(settings, rules, partition)
         for record in records:
+            if exempt and (record.key or b"").decode() in exempt:
+                continue
             for topic, alert in obey(engine, rules, record):
-                verdict.add(topic, json.loads(alert.model_dump_json(by_alias=True)))
+                verdict.add(topic, json.loads(encode_alert(alert)))
         verdict.accounts |= engine.accounts
     return verdict
 

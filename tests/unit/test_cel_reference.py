@@ -139,7 +139,13 @@ TOKENS = [
     *("(", ")", "[", "]", "{", "}", ",", ".", "?", ":", "!", "-", " + ", "%", "<", "==", "", ","),
     *(" in ", "&&", "||", "size", "has", ".map(x, x)", "//", " if ", ".if", ".in", ".`a-b`", "0x"),
 ]
-REFUSED_BY_US = ("messages", "takes the name of a variable", "takes one field", "range of double")
+REFUSED_BY_US = (
+    "messages",
+    "reserved word",  # the other one reads `if {}` as a message of the type `if`
+    "takes the name of a variable",
+    "takes one field",
+    "range of double",
+)
 
 
 def ours(text: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.alert import encode_alert
 from streams.contracts import broken, documents, schemas
 from tests.story import Story, rule_set
 from tests.unit.test_sla import SLA
@@ -42,6 +43,6 @@ def test_a_break_is_seen() -> None:
 
 def test_an_alert_has_what_its_contract_requires() -> None:
     alert = Story(rule_set(SLA)).event("0h", "contract.revised").tick("2h").outputs[0].alert
-    body = json.loads(alert.model_dump_json(by_alias=True))
+    body = json.loads(encode_alert(alert))
     schema = schemas()["alert.v1"]
     assert set(schema["required"]) <= set(body) == set(schema["properties"])
