@@ -195,7 +195,7 @@ class Runtime:
         source, pace = self._ports.source, self._limits.pace
         now_s, now_ms = self._ports.clock.steady_s(), self._ports.clock.wall_ms()
         for shard in [shard for shard in self.shards.values() if shard.ready]:
-            end = source.end(shard.partition)
+            end = shard.end = source.end(shard.partition)
             shard.renew(now_s)
             self._checkpoint_if_due(shard, now_s, now_ms)
             if shard.tick_due(now_s, now_ms - self._limits.lateness_ms, end, pace) is not None:
@@ -207,7 +207,7 @@ class Runtime:
     def _checkpoint_if_due(self, shard: Shard, now_s: float, now_ms: int) -> None:
         pace = self._limits.pace
         if shard.is_checkpoint_due(now_s, now_ms, pace):
-            whole = shard.is_whole_due(now_s, pace)
+            whole = shard.is_whole_due(now_s, now_ms, pace)
             self._spawn(self._checkpoints.write(shard, whole=whole))
 
     async def _tick(self, shard: Shard, now_s: float, now_ms: int) -> None:

@@ -18,6 +18,7 @@ from streams.position import Position
 STALL_S = 5.0
 RENEW_S = 6 * 3600.0
 POISON_MAX = 100  # between two checkpoints
+BEHIND = 4  # times as long between two states while a backlog is read: nobody waits for them
 
 
 class Batch(NamedTuple):
@@ -44,8 +45,9 @@ class Verdict(StrEnum):
 
 
 class Pace(NamedTuple):
-    """checkpoint_s: longest time between two checkpoints, s. output_delay_s: ... when outputs
-    wait and the partition is live, s. tick_every_s: shortest time between two ticks, s.
+    """checkpoint_s: longest time between two states, s; `BEHIND` times that in a backlog.
+    output_delay_s: ... until outputs are told where the partition is live, s. tick_every_s:
+    shortest time between two ticks, s.
     """
 
     checkpoint_s: float
@@ -59,8 +61,9 @@ class Shard:
     kept: the position of the state in the changelog, at or before `committed`. told: up to there
     the log is applied again after opening, see Position. uncommitted: records since `kept`.
     ready: opened from the recovered table.
-    last_append: ms, append time of the newest applied record. tries: since the last progress.
-    poison: see streams/quarantine.py. waits_since: s, of the oldest uncommitted move.
+    last_append: ms, append time of the newest applied record. end: of the log as last seen. tries:
+    since the last progress. poison: see streams/quarantine.py. waits_since: s, of the oldest
+    uncommitted move.
     """
 
     def __init__(self, partition: int, generation: int, writer: Writer, now_s: float) -> None:
@@ -76,6 +79,7 @@ class Shard:
         self.epoch = -1
         self.uncommitted = 0
         self.last_append = 0
+        self.end: int | None = None
         self.tries = 0
         self.poison: list[Poison] = []
         self.checkpointed_at = self.moved_at = now_s
@@ -156,19 +160,24 @@ class Shard:
         """Outputs show at commit only, so they are soon; but a backlog is not in a hurry."""
         if not self.has_news or self.lock.locked():
             return False
-        if now_s - self.kept_at >= pace.checkpoint_s:
+        if now_s - self.kept_at >= self._state_every_s(now_ms, pace):
             return True
-        is_live = now_ms - self.last_append < pace.checkpoint_s * 1000
-        return (
-            is_live
-            and self.job.outputs_waiting
-            and now_s - self.checkpointed_at >= min(pace.checkpoint_s, pace.output_delay_s)
-        )
+        delay_s = pace.checkpoint_s
+        if self._is_live(now_ms, pace):
+            delay_s = min(delay_s, pace.output_delay_s)
+        return self.job.outputs_waiting and now_s - self.checkpointed_at >= delay_s
 
-    def is_whole_due(self, now_s: float, pace: Pace) -> bool:
+    def is_whole_due(self, now_s: float, now_ms: int, pace: Pace) -> bool:
         """The state as well; always the first time, so that there is one to go on from."""
-        fresh = now_s - self.kept_at < pace.checkpoint_s
+        fresh = now_s - self.kept_at < self._state_every_s(now_ms, pace)
         return not (fresh and self.job.tells_apart and self.kept.header)
+
+    def _is_live(self, now_ms: int, pace: Pace) -> bool:
+        return now_ms - self.last_append < pace.checkpoint_s * 1000
+
+    def _state_every_s(self, now_ms: int, pace: Pace) -> float:
+        is_behind = self.end is not None and self.next < self.end
+        return pace.checkpoint_s * (BEHIND if is_behind and not self._is_live(now_ms, pace) else 1)
 
     def tick_due(self, now_s: float, until_ms: int, end: int | None, pace: Pace) -> int | None:
         """ms of the tick that a due deadline waits for; None: no tick.

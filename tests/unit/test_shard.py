@@ -8,7 +8,7 @@ import pytest
 
 from streams.job import LogRecord, Poison
 from streams.position import Position
-from streams.shard import POISON_MAX, RENEW_S, STALL_S, Batch, Pace, Shard, Verdict
+from streams.shard import BEHIND, POISON_MAX, RENEW_S, STALL_S, Batch, Pace, Shard, Verdict
 
 PACE = Pace(checkpoint_s=1.0, output_delay_s=0.05, tick_every_s=1.0)
 
@@ -133,19 +133,35 @@ def test_outputs_go_alone_until_the_state_is_due() -> None:
     s.commit(kept(10), 50.0)
     s.moved(11, batch(10, 11).records, 50.0)
     assert s.is_checkpoint_due(50.1, 1_000, PACE)
-    assert not s.is_whole_due(50.1, PACE)
+    assert not s.is_whole_due(50.1, 1_000, PACE)
     s.commit(kept(10, told=11), 50.1)
     assert (s.committed, s.kept.next) == (11, 10)
     s.job.outputs_waiting = False  # type: ignore[misc] - a stand-in
     assert not s.is_checkpoint_due(50.9, 1_000, PACE)
     assert s.is_checkpoint_due(51.0, 1_000, PACE), "the state lags, though all is told"
-    assert s.is_whole_due(51.0, PACE)
+    assert s.is_whole_due(51.0, 1_000, PACE)
+
+
+def test_in_a_backlog_the_state_is_written_less_often_and_outputs_go_alone() -> None:
+    s = shard(outputs=True)
+    s.commit(kept(10), 50.0)
+    s.moved(11, batch(10, 11).records, 50.0)
+    now_ms, s.end = 61_000, 99  # appended a minute ago, and the log goes on
+    assert s.is_checkpoint_due(51.1, now_ms, PACE)
+    assert not s.is_whole_due(51.1, now_ms, PACE)
+    s.commit(kept(10, told=11), 51.1)
+    s.job.outputs_waiting = False  # type: ignore[misc] - a stand-in
+    assert not s.is_checkpoint_due(50.0 + BEHIND - 0.1, now_ms, PACE)
+    assert s.is_whole_due(50.0 + BEHIND, now_ms, PACE)
+    s.end = 11  # all of it is read
+    assert s.is_checkpoint_due(51.1, now_ms, PACE)
+    assert s.is_whole_due(51.1, now_ms, PACE)
 
 
 def test_without_a_state_to_go_on_from_the_first_is_whole() -> None:
     s = shard(outputs=True)
     s.kept = Position(10, {})
-    assert s.is_whole_due(0.1, PACE)
+    assert s.is_whole_due(0.1, 1_000, PACE)
 
 
 def test_what_was_told_by_another_owner_is_no_news() -> None:
