@@ -50,15 +50,22 @@ class EmbeddedKafka:
     port:  on 127.0.0.1; 0 takes a free one, which stays for the life of this object
     cache: folder of the jars
     extra: Kafka properties laid over ours
+    cluster_id: of the cluster that it is a node of; empty: its own, drawn at the first start
     """
 
     def __init__(
-        self, home: Path, port: int, cache: Path, extra: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        port: int,
+        cache: Path,
+        extra: Mapping[str, str] | None = None,
+        cluster_id: str = "",
     ) -> None:
         self.home = KafkaHome(home)
         self.port = port
         self._cache = cache
         self._extra = extra or {}
+        self._cluster_id = cluster_id
         self._child: subprocess.Popen[bytes] | None = None  # when this object started it
 
     @property
@@ -87,7 +94,7 @@ class EmbeddedKafka:
             crashed = self.home.pid_file.exists()
             self.port = self.port or free_port()
             check_free(self.port)
-            self._child = launch(self.home, self.port, self._cache, self._extra)
+            self._child = launch(self.home, self.port, self._cache, self._extra, self._cluster_id)
             self.home.write_pid(self._child.pid, self.port)
             try:
                 if not self._wait_until_it_answers(self._child.pid):

@@ -21,9 +21,12 @@ FORMAT_TIMEOUT_S = 60
 
 
 def launch(
-    home: KafkaHome, port: int, cache: Path, extra: Mapping[str, str]
+    home: KafkaHome, port: int, cache: Path, extra: Mapping[str, str], cluster_id: str = ""
 ) -> subprocess.Popen[bytes]:
-    """The process, just started; it does not answer yet. Raises BadSetting and Unavailable."""
+    """The process, just started; it does not answer yet. Raises BadSetting and Unavailable.
+
+    cluster_id: for the first start of a node; empty draws one.
+    """
     if "," in str(home.data):
         raise BadSetting(f"Kafka reads a comma in a path as two folders: move {home.folder}")
     java = find_java(os.environ)
@@ -39,7 +42,7 @@ def launch(
     write_properties(home.properties, server_properties(home.data, port, free_port(), extra))
     home.renew_log()
     if not (home.data / "meta.properties").exists():
-        _format(home, command)
+        _format(home, command, cluster_id or draw_cluster_id())
     with home.log.open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - our own command line
             [*command, "kafka.Kafka", str(home.properties)],
@@ -50,8 +53,8 @@ def launch(
         )
 
 
-def _format(home: KafkaHome, command: list[str]) -> None:
-    arguments = ["format", "--cluster-id", draw_cluster_id(), "--config", str(home.properties)]
+def _format(home: KafkaHome, command: list[str], cluster_id: str) -> None:
+    arguments = ["format", "--cluster-id", cluster_id, "--config", str(home.properties)]
     with home.log.open("ab") as log:
         run = subprocess.run(  # noqa: S603 - our own command line
             [*command, "kafka.tools.StorageTool", *arguments],

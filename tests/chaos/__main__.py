@@ -7,6 +7,7 @@ broken. docs/reliability.md says what is promised and what was measured.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import shutil
 import signal
@@ -92,6 +93,7 @@ def main() -> None:
     seed = random.randrange(2**32) if options.seed is None else options.seed
     size = options.minutes / WHOLE_MIN
     print(f"seed {seed}: again with `python -m tests.chaos --seed {seed}`", flush=True)
+    logging.getLogger("asyncio").disabled = True  # futures of producers whose broker was killed
     began = time.monotonic()
     try:
         found = asyncio.run(run(faults, seed, size))

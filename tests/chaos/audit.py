@@ -64,7 +64,7 @@ async def audit(settings: Settings, exempt: frozenset[str] = frozenset()) -> Aud
     load(settings.rules, settings.calendars)  # a broken rule is no fault of the worker
     found = Audit(exempt=exempt)
     await _audit_ingest(settings, found)
-    said, expected = await published(settings), await judge(settings)
+    said, expected = await published(settings), await judge(settings, exempt)
     _audit_accounts(said, expected, found)
     _audit_alerts(said, expected, found)
     await _audit_alert_state(settings, said, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from tests.chaos import kills, storms
+from tests.chaos import brokers, inputs, kills, logs, quotas, storms, times
 from tests.chaos.finding import Finding
 from tests.chaos.stage import Stage
 
@@ -32,5 +32,21 @@ FAULTS = (
     Fault("F2", kills.die_in_checkpoints),
     Fault("F3", storms.rebalance_storm, 420),
     Fault("F4", storms.zombie),
+    Fault("F5", brokers.broker_falters, 300),
+    Fault("F6", brokers.broker_away, 900, is_aside=True),
+    Fault("F7", brokers.transaction_times_out),
+    Fault("F8", inputs.few_poison),
+    Fault("F9", inputs.only_poison),
+    Fault("F10", inputs.bug_of_one_account),
+    Fault("F11", inputs.huge),
+    Fault("F12", inputs.disorder),
+    Fault("F13", times.clocks_go_wrong),
+    Fault("F14", times.due_while_down),
+    Fault("F15", quotas.slow_sink),
+    Fault("F16", brokers.disk_full),
+    Fault("F17", logs.log_was_cut),
+    Fault("F18", logs.changelog_is_garbled),
+    Fault("F21", logs.partitions_grow),
+    Fault("F23", times.idle_then_burst, is_aside=True),
     Fault("F24", kills.stop_politely),
 )

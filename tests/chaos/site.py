@@ -35,7 +35,11 @@ class Site:
         self.workers: dict[str, Kept] = {}
 
     def start(
-        self, name: str = "one", command: Sequence[str] = COMMAND, *arguments: str, **changes: Any
+        self,
+        name: str = "one",
+        command: Sequence[str] = COMMAND,
+        arguments: Sequence[str] = (),
+        **changes: Any,
     ) -> Kept:
         """A kept worker, a static member under its name. changes: of the settings."""
         settings = self.settings.model_copy(update={"instance_id": name, **changes})
