@@ -19,6 +19,7 @@ from models.event import CloudEvent, Event, to_ms
 from streams.job import Record
 
 ACCOUNT_BYTES_MAX = 256
+ATTRIBUTE_CHARS_MAX = 1_024  # of id, source, type, accounttz: an account's state keeps them
 DEPTH_MAX = 32  # of containers inside `data`
 TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 STRUCTURED = "application/cloudevents"
@@ -90,22 +91,30 @@ def check_event(event: CloudEvent) -> int:
     time = event.time
     if time.tzinfo is None:
         raise BadInput("no_time_zone", f"time {time.isoformat()} has no offset; send UTC with Z")
-    account = event.subject
+    _check_account(event.subject)
+    if event.specversion != "1.0":
+        raise BadInput("unknown_specversion", f"{event.specversion!r}, this reads 1.0")
+    if not event.id or not event.source:
+        raise BadInput("missing_field", "id and source may not be empty")
+    zone = event.accounttz or ""
+    if max(len(event.id), len(event.source), len(zone)) > ATTRIBUTE_CHARS_MAX:
+        told = f"id, source or accounttz is longer than {ATTRIBUTE_CHARS_MAX} characters"
+        raise BadInput("attribute_too_long", told)
+    if not is_type(event.type):
+        told = event.type[:ATTRIBUTE_CHARS_MAX]
+        raise BadInput("invalid_type", f"{told!r} is not dotted, like document.downloaded")
+    if time.year < 1970 or (at := to_ms(event.time)) < 0:
+        raise BadInput("time_before_1970", time.isoformat())
+    return at
+
+
+def _check_account(account: str) -> None:
     if not account:
         raise BadInput("no_account", "subject, the account, is empty")
     if account[0] == "\0":
         raise BadInput("bad_account", "an account does not begin with a NUL character")
     if len(account) * 4 > ACCOUNT_BYTES_MAX and len(account.encode()) > ACCOUNT_BYTES_MAX:
         raise BadInput("account_too_long", f"subject is longer than {ACCOUNT_BYTES_MAX} bytes")
-    if event.specversion != "1.0":
-        raise BadInput("unknown_specversion", f"{event.specversion!r}, this reads 1.0")
-    if not event.id or not event.source:
-        raise BadInput("missing_field", "id and source may not be empty")
-    if not is_type(event.type):
-        raise BadInput("invalid_type", f"{event.type!r} is not dotted, like document.downloaded")
-    if time.year < 1970 or (at := to_ms(event.time)) < 0:
-        raise BadInput("time_before_1970", time.isoformat())
-    return at
 
 
 @lru_cache(maxsize=4096)
@@ -115,7 +124,7 @@ def is_type(type: str) -> bool:
     >>> is_type("document.downloaded"), is_type("Download")
     (True, False)
     """
-    return TYPE.fullmatch(type) is not None
+    return len(type) <= ATTRIBUTE_CHARS_MAX and TYPE.fullmatch(type) is not None
 
 
 def _check_key(key: bytes | None) -> None:

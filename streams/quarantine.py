@@ -44,18 +44,22 @@ class Quarantine:
         """Raises BadInput when the engine must not see the record. account: None for control."""
         for poison in self._poison.get(record.offset, ()):
             if poison.account is not None:
-                self._confine(poison.account)
+                self.confine(poison.account)
             if poison.account == account:
                 raise BadInput("engine_fault", poison.trace)
         if account in self._accounts:
-            raise BadInput(self.REASON, "an earlier event of this account broke the engine")
+            raise BadInput(
+                self.REASON, "the engine failed, or the state of the account is too large"
+            )
 
-    def _confine(self, id: str) -> None:
-        """Its open cases are dropped: a rule that no longer sees events must not fire."""
+    def confine(self, id: str) -> None:
+        """Set the account aside. Its open cases are dropped: a rule that no longer sees events must
+        not fire.
+        """
         account = self._partition.accounts.setdefault(id, Account(id))
         account.quarantined = True
         account.cases.clear()
         self._partition.dirty.add(id)
         self._accounts.add(id)
         self.watches = True
-        log.error("an account is in quarantine; the dead letter has the traceback")
+        log.error("an account is in quarantine; its dead letters say why")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from models.account import Limits
+from models.account import Account, Limits
 from models.errors import BadInput
 from rules.context import Output
 from rules.engine import EngineFault
@@ -45,7 +45,7 @@ class FollowJob:
 
     own_digest: of the worker's rule set. rules_of: the rule set of a digest that a control record
     names; whoever feeds the job has loaded it before. skew_ms: how far a tick may be ahead of its
-    append time.
+    append time. state_bytes_max: of an account, as it is written.
     """
 
     tells_apart = True  # an account is hundreds of bytes, an alert is in a hurry
@@ -60,6 +60,7 @@ class FollowJob:
         own_digest: str,
         rules_of: Callable[[str], RuleSet],
         skew_ms: int,
+        state_bytes_max: int,
     ) -> None:
         self.partition = partition
         self._announcer = announcer
@@ -68,6 +69,7 @@ class FollowJob:
         self._own_digest = own_digest
         self._rules_of = rules_of
         self._skew_ms = skew_ms
+        self._state_bytes_max = state_bytes_max
         self._applied = 0
         self._waiting: list[tuple[Output, int | None]] = []
 
@@ -138,10 +140,21 @@ class FollowJob:
     def snapshot(self, now_ms: int) -> Snapshot:
         partition = self.partition
         accounts, dirty = partition.accounts, partition.dirty
-        changes = [(id.encode(), encode_account(accounts[id])) for id in dirty]
+        changes = [(id.encode(), self._encode(accounts[id])) for id in dirty]
         dirty.clear()
         header = {**partition.header(), "rejects": self._rejects.header()}
         return self.tell(now_ms)._replace(changes=changes, header=header)
+
+    def _encode(self, account: Account) -> bytes:
+        """For the changelog. An account that no record of it can hold goes into quarantine, or each
+        checkpoint would end the worker.
+        """
+        value = encode_account(account)
+        if len(value) > self._state_bytes_max:
+            self._quarantine.confine(account.id)
+            self.partition.stats["state_too_large"] += 1
+            value = encode_account(account)
+        return value
 
     def tell(self, now_ms: int) -> Snapshot:
         outputs = self._announcer.announce(self._waiting, now_ms)
@@ -195,6 +208,7 @@ class FollowAgent:
         self._dead_letters = topics.dead_letters.name
         self._lateness_ms = int(settings.lateness_s * 1000)
         self._skew_ms = int(settings.future_skew_s * 1000)
+        self._state_bytes_max = settings.message_bytes_max * 9 // 10  # some is the batch's own
         alerts = (topics.sla_breaches, topics.journey_breaks, topics.signals, topics.shadow_alerts)
         names = {
             t.name.removeprefix(settings.topic_prefix).rpartition(".")[0]: t.name for t in alerts
@@ -230,6 +244,7 @@ class FollowAgent:
             own_digest=self._shelf.own.digest,
             rules_of=self._shelf.loaded,
             skew_ms=self._skew_ms,
+            state_bytes_max=self._state_bytes_max,
         )
 
     async def prepare(self, records: Sequence[Record]) -> None:
