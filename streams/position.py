@@ -46,21 +46,36 @@ def encode_position(position: Position, clock: int) -> bytes:
 
 
 def decode_position(value: bytes) -> Position:
-    """Raises Unavailable for a record of a later release.
+    """Raises Unavailable for a record of a later release, BadSetting for one that is damaged.
 
     >>> decode_position(encode_position(Position(7, {"digest": "d"}), clock=5)).next
     7
     """
-    record = _decode(value)
-    version = record.pop("v")
+    try:
+        record = _decode(value)
+        version, next = record.pop("v"), record.pop("next")
+    except (msgspec.MsgspecError, LookupError) as error:
+        raise damaged("the position", error) from None
     if version != VERSION:
         raise Unavailable(
             f"a stored position has version {version}, this release reads {VERSION}:"
             " start the release that wrote it, or a later one"
         )
-    next = record.pop("next")
     told = record.pop("told", next)
     return Position(next, record, told)
+
+
+def damaged(what: str, error: Exception) -> BadSetting:
+    """What to say when a record of a changelog is not as we wrote it: to skip it would lose state.
+
+    >>> str(damaged("the position", ValueError("x")))[:43]
+    'the position in the changelog cannot be rea'
+    """
+    return BadSetting(
+        f"{what} in the changelog cannot be read ({type(error).__name__}): somebody else has"
+        " written there, or a disk is damaged. Write the record back, or delete this app's"
+        " changelogs and consumer group to start anew from the log."
+    )
 
 
 def check_position(where: str, next: int, beginning: int, end: int) -> None:

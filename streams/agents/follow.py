@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
+import msgspec
+
 from models.account import Account, Limits
 from models.errors import BadInput
 from rules.context import Output
@@ -31,6 +33,7 @@ from streams.control import (
     parse_control,
 )
 from streams.job import Poison, Record, Snapshot
+from streams.position import damaged
 from streams.quarantine import Quarantine
 from streams.rejects import RejectLimits, Rejects
 from streams.settings import Settings
@@ -166,8 +169,8 @@ class FollowJob:
         return Snapshot([], {}, outputs + self._rejects.take(), stats)
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
-        """Raises Unavailable when a later release wrote the state."""
-        self.partition.restore((decode_account(value) for _, value in blobs), dict(header))
+        """Raises Unavailable when a later release wrote the state, BadSetting if it is damaged."""
+        self.partition.restore((_read_account(value) for _, value in blobs), dict(header))
         self._quarantine.restore()
         self._rejects.restore(header["rejects"])
 
@@ -195,6 +198,13 @@ def _raise_poison(record: Record, account: str | None, error: Exception) -> NoRe
     """The engine names the account when it is not the event's own."""
     culprit = error.account if isinstance(error, EngineFault) else account
     raise Poison(record.offset, culprit, traceback.format_exc()) from error
+
+
+def _read_account(value: bytes) -> Account:
+    try:
+        return decode_account(value)
+    except (msgspec.MsgspecError, ValueError, LookupError, OverflowError) as error:
+        raise damaged("the record of an account", error) from None
 
 
 class FollowAgent:

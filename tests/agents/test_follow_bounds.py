@@ -1,9 +1,11 @@
-"""Follow: an account that outgrows its changelog record ends no worker."""
+"""Follow: state that outgrows its changelog record, and state that cannot be read back."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+import pytest
 
 from rules.loader import parse
 from rules.snapshot import decode_account
@@ -12,7 +14,7 @@ from streams.settings import Settings
 from streams.shelf import RuleShelf
 from streams.topics import Topics
 from tests.agents.test_follow import SLA, event, reasons
-from tests.agents.world import World, WorldWorker
+from tests.agents.world import Died, World, WorldWorker
 from tests.story import COMMON, TESTS
 
 SMALL = Settings(partitions=1, lateness_s=0, message_bytes_max=10_000, record_bytes_max=5_000)
@@ -44,3 +46,27 @@ async def test_an_account_whose_state_fits_no_record_is_set_aside_and_the_others
     assert max(len(value) for value in w.table("follow-changelog").values()) < 9_000
     assert set(reasons(w)) == {"account_quarantined"}
     assert accounts[b"acme"].applied + len(reasons(w)) == 4, "each is applied, or told"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"acme", b""),
+        (b"acme", b"\x01"),
+        (b"acme", b"\x01\xff rubbish"),
+        (b"\x00pos:0", b"\xff rubbish"),
+        (b"\x00pos:0", b"\x80"),
+    ],
+)
+async def test_a_damaged_changelog_is_refused_and_nothing_of_it_skipped(
+    key: bytes, value: bytes
+) -> None:
+    w = World()
+    w.put(LOG, 0, event("contract.revised", ticket="1"))
+    await (await worker(w).start()).drain()
+    before = w.values("follow-changelog")
+    w.put("follow-changelog", 0, (key, value))
+    with pytest.raises(Died, match="in the changelog cannot be read") as death:
+        await worker(w).start()
+    assert death.value.code == 3
+    assert w.values("follow-changelog")[: len(before) + 1] == [*before, value]
