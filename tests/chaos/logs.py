@@ -37,13 +37,13 @@ async def log_was_cut(stage: Stage) -> Finding:
     """
     found = Finding("group's offsets reset by hand; then records deleted before they were applied")
     async with stage.site("F17") as site:
-        one = await site.ready("one")
+        one = await site.ready("one", instance_id=None)  # so that the group lets it go at once
         async with site.load(accounts=200, rate=stage.scaled(2_000)):
             await site.pause(3, 4)
         await site.drain()
         await one.stop()
         await _reset_offsets(site.settings, site.topics.raw.name, site.topics.interactions.name)
-        await site.ready("after-reset")
+        await site.ready("after-reset", instance_id=None)
         async with site.load(accounts=200, rate=stage.scaled(2_000)):
             await site.pause(1, 2)
         found = await site.settle(found)

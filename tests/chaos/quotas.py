@@ -31,7 +31,7 @@ async def slow_sink(stage: Stage) -> Finding:
         try:
             worker = await site.ready()
             await asyncio.sleep(seconds / 3)
-            early, lag = worker.rss_mb(), (await worker.readings())["pathline_lag_records/ingest"]
+            early, lag = worker.rss_mb(), (await worker.readings())["pathline_lag_records"]
             await asyncio.sleep(2 * seconds / 3)
             readings = await worker.readings()
             found.rss_mb = early, worker.rss_mb()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from tests.chaos import brokers, inputs, kills, logs, quotas, storms, times
+from tests.chaos import brokers, clusters, inputs, kills, logs, quotas, storms, times
 from tests.chaos.finding import Finding
 from tests.chaos.stage import Stage
 
@@ -49,4 +49,5 @@ FAULTS = (
     Fault("F21", logs.partitions_grow),
     Fault("F23", times.idle_then_burst, is_aside=True),
     Fault("F24", kills.stop_politely),
+    Fault("CLUSTER", clusters.one_of_three, 300),
 )

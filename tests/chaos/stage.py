@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from streams.broker import EmbeddedKafka
 from streams.settings import Settings
@@ -15,6 +15,13 @@ from tests.chaos.site import Site, open_site
 
 SHARE_MIN = 0.2
 JARS = Settings().cache_dir.expanduser() / "jars"
+
+
+class Cluster(Protocol):
+    """One Kafka, or three."""
+
+    @property
+    def bootstrap(self) -> str: ...
 
 
 class Stage:
@@ -36,7 +43,7 @@ class Stage:
         await asyncio.to_thread(self.kafka.start)
 
     def site(
-        self, name: str, kafka: EmbeddedKafka | None = None, **changes: Any
+        self, name: str, kafka: Cluster | None = None, **changes: Any
     ) -> AbstractAsyncContextManager[Site]:
         """A site for the fault of this name, on the common Kafka or another. See `open_site`."""
         self._count += 1
