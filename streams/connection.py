@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from errno import EINVAL
+from pathlib import Path
+from typing import Any, cast
 
 import faust
+from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from faust.auth import Credentials, OAuthCredentials
 
 from models.errors import BadSetting, Unavailable
 from streams.settings import Settings
+
+TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
 
 # What aiokafka logs goes where logging is set up (the worker); a command prints our error alone.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -33,6 +40,9 @@ def client_options(settings: Settings) -> dict[str, Any]:
         options["ssl_context"] = tls_context(settings)
     if settings.security.startswith("SASL"):
         options["sasl_mechanism"] = settings.sasl_mechanism
+    if uses_token(settings):
+        options["sasl_oauth_token_provider"] = TokenFile(settings)
+    elif settings.security.startswith("SASL"):
         options["sasl_plain_username"] = settings.sasl_username
         options["sasl_plain_password"] = password(settings)
     return options
@@ -44,9 +54,11 @@ def faust_options(settings: Settings) -> dict[str, Any]:
     >>> faust_options(Settings(broker="kafka-1:9092"))["broker"]
     ['kafka://kafka-1:9092']
     """
-    credentials: faust.SASLCredentials | faust.SSLCredentials | None = None
+    credentials: Credentials | None = None
     tls = tls_context(settings) if settings.security.endswith("SSL") else None
-    if settings.security.startswith("SASL"):
+    if uses_token(settings):
+        credentials = OAuthCredentials(oauth_cb=TokenFile(settings), ssl_context=tls)
+    elif settings.security.startswith("SASL"):
         credentials = faust.SASLCredentials(
             username=settings.sasl_username,
             password=password(settings),
@@ -70,6 +82,8 @@ async def connect(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     logger.addHandler(causes)
     try:
         await admin.start()
+        if not admin._client.cluster.brokers():  # aiokafka takes the no to a token for a yes
+            raise KafkaError("it answers nothing, as when a token has expired or is refused")
     except (KafkaError, OSError) as error:
         await admin.close()
         raise Unavailable(
@@ -94,6 +108,37 @@ class _Causes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.told.append(record.getMessage())
+
+
+class TokenFile(AbstractTokenProvider):
+    """The token of OAUTHBEARER as its file has it now; aiokafka asks at each login.
+
+    aiokafka does not log in again on an open connection: a broker that limits a session to the life
+    of its token (connections.max.reauth.ms) closes it, and the next one reads the file anew.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises BadSetting when there is no token to begin with."""
+        self._file = cast(Path, settings.sasl_token_file)
+        try:
+            self._read()
+        except OSError as error:
+            raise BadSetting(f"PATHLINE_SASL_TOKEN_FILE={self._file}: {error.strerror}") from None
+
+    async def token(self) -> str:
+        """Raises OSError: this login fails, and the client tries again."""
+        return self._read()
+
+    def _read(self) -> str:
+        token = self._file.read_text("utf-8", "replace").strip()
+        if not TOKEN.fullmatch(token):  # the token itself stays out of the message
+            raise OSError(EINVAL, "does not hold a token alone")
+        return token
+
+
+def uses_token(settings: Settings) -> bool:
+    """Whether a token lets us in, not a name and a password."""
+    return settings.security.startswith("SASL") and settings.sasl_mechanism == "OAUTHBEARER"
 
 
 def servers(settings: Settings) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import faust
 from faust.tables import TableManager
@@ -19,12 +19,13 @@ from streams.clock import Clock
 from streams.connection import faust_options
 from streams.logs import SERVICES
 from streams.ports import Die
-from streams.runtime import Runtime
+from streams.runtime import REFUSED, Runtime
 from streams.settings import Settings
 from streams.table import BatchTable
-from streams.transport import BatchTransport
+from streams.transport import BatchConsumer, BatchTransport
 
 BEAT_S = 0.02
+WATCH_S = 0.5
 POLL_RECORDS = 4_000  # at once; a compressed fetch of 1 MB may hold ten times as many
 
 
@@ -68,6 +69,7 @@ class PathlineApp(faust.App):
     async def on_start(self) -> None:
         for connection in self.connections:
             await connection.start()
+        self.add_future(self.watch_group())
         await super().on_start()
 
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -99,6 +101,13 @@ class PathlineApp(faust.App):
             self.beat_at = self.clock.steady_s()
             if not self.rebalancing:
                 await self._each(Runtime.beat)
+
+    async def watch_group(self) -> None:
+        """End when the group refuses us, also before anything was assigned."""
+        while not self.should_stop:
+            await asyncio.sleep(WATCH_S)
+            if error := cast(BatchConsumer, self.consumer).group_error():
+                self.die(REFUSED, f"the group {self.conf.id}: {error}; see `pathline topics acls`")
 
     @property
     def is_assigned(self) -> bool:

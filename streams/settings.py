@@ -31,11 +31,16 @@ class Settings(BaseSettings):
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Kafka's security.protocol"
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512", description="used when security is SASL_…"
     )
     sasl_username: str | None = Field(None, description="used when security is SASL_…")
     sasl_password: SecretStr | None = Field(None, description="used when security is SASL_…")
+    sasl_token_file: Path | None = Field(
+        None,
+        description="for OAUTHBEARER: holds the token alone; read at each login, so whoever renews"
+        " the token replaces the file",
+    )
     tls_ca_file: Path | None = Field(
         None, description="PEM of the broker's authority; empty: the system's authorities"
     )
@@ -135,7 +140,13 @@ class Settings(BaseSettings):
     def fit_together(self) -> Settings:
         """Settings that are right each, but not together; all at once."""
         faults = []
-        if self.security.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+        if self.security.startswith("SASL") and self.sasl_mechanism == "OAUTHBEARER":
+            if not self.sasl_token_file:
+                faults.append(
+                    "PATHLINE_SASL_MECHANISM=OAUTHBEARER needs PATHLINE_SASL_TOKEN_FILE, which"
+                    " holds the token"
+                )
+        elif self.security.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             faults.append(
                 f"PATHLINE_SECURITY={self.security} needs PATHLINE_SASL_USERNAME and"
                 " PATHLINE_SASL_PASSWORD"

@@ -147,6 +147,11 @@ class BatchConsumer(Consumer):
             generation_id=batch.generation,
         )  # fmt: skip
 
+    def group_error(self) -> Exception | None:
+        """Why the group does not take us; Faust never asks, and would wait for ever."""
+        coordinator = getattr(self._thread._consumer, "_coordinator", None)
+        return getattr(coordinator, "_pending_exception", None)
+
     async def perform_seek(self) -> None:
         """Faust calls it once per rebalance: tables are recovered, nothing is delivered yet."""
         await self.app.open_shards()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
+from models.errors import BadSetting
+from streams.acls import Role, commands, load_roles
 from streams.connection import connect
 from streams.console import Exit, Json, out, print_json
 from streams.kafka.admin import check_topics, create_topics, load_topics
@@ -70,6 +73,50 @@ def show(json: Json = False) -> None:
         out.print(table)
         print_findings(findings)
     raise typer.Exit(Exit.FINDINGS if findings else Exit.FINE)
+
+
+@app.command()
+def acls(
+    role: Annotated[str | None, typer.Option(help="One role; default: all.")] = None,
+    principal: Annotated[
+        str | None, typer.Option(help="With --commands: who gets the role, as User:name.")
+    ] = None,
+    as_commands: Annotated[
+        bool, typer.Option("--commands", help="Print arguments of kafka-acls.sh, one call a line.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List what each role needs of Kafka, and no more; asks no broker.
+
+    \b
+    Example: give the role to a user
+      pathline topics acls --role sender --principal User:crm --commands |
+        xargs -L1 kafka-acls.sh --bootstrap-server HOST:PORT --command-config admin.properties
+    """
+    roles = load_roles(load_settings())
+    if role is not None and role not in roles:
+        raise BadSetting(f"--role {role}: there is none; the roles are {', '.join(roles)}")
+    chosen = [roles[role]] if role else list(roles.values())
+    if as_commands and (len(chosen) > 1 or not principal or ":" not in principal):
+        raise BadSetting("--commands needs --role, and --principal such as User:crm")
+    for each in chosen:
+        if json:
+            print_json(each._asdict() | {"rights": [right._asdict() for right in each.rights]})
+        elif as_commands:
+            for line in commands(each, principal or ""):
+                out.print(line, markup=False, highlight=False)
+        else:
+            out.print(rights_table(each))
+
+
+def rights_table(role: Role) -> Table:
+    """For people."""
+    table = Table("on", "name", "may", box=SIMPLE_HEAD, title_justify="left",
+                  title=f"{role.name}: {role.purpose}")  # fmt: skip
+    for right in role.rights:
+        name = right.name + ("*" if right.pattern == "prefixed" else "")
+        table.add_row(right.kind, name, ", ".join(right.operations))
+    return table
 
 
 async def _look(settings: Settings) -> tuple[dict[str, FoundTopic], list[Finding]]:

@@ -10,6 +10,7 @@ import pytest
 
 from streams.broker import EmbeddedKafka
 from streams.settings import Settings
+from tests.e2e.secure_kafka import SecureKafka
 from tests.kafka_settings import settings_for
 
 HERE = Path(__file__).parent
@@ -34,6 +35,17 @@ def embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedde
     finally:
         kafka.stop()
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """One with TLS, logins and ACLs."""
+    secure = SecureKafka(tmp_path_factory.mktemp("secure"), JARS)
+    try:
+        secure.start()
+        yield secure
+    finally:
+        secure.kafka.stop()
 
 
 @pytest.fixture

@@ -1,107 +1,40 @@
-"""A Kafka that asks for TLS and a password, as production does: in with both, never without."""
+"""A Kafka that asks for TLS and a login, as production does: in with both, never without."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import faust
 import pytest
-import trustme
-from cryptography.hazmat.primitives import serialization
 
 from models.errors import Unavailable
-from streams.broker import EmbeddedKafka
+from streams.acls import load_roles
 from streams.connection import connect, faust_options
 from streams.kafka.admin import check_topics, create_topics
-from streams.kafka.port import free_port
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.kafka_settings import settings_for
+from tests.e2e.secure_kafka import SCRAM_USER, SecureKafka, allow, unsigned_token
+from tests.e2e.workers import workers
 
-PASSWORD = "s3cret"
-MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
-
-
-def secure_listener(port: int, plain: int, controller: int, certificate: trustme.LeafCert) -> Any:
-    """A third listener, SASL_SSL with PLAIN, beside those of the embedded Kafka."""
-    key = serialization.load_pem_private_key(certificate.private_key_pem.bytes(), None)
-    pkcs8 = key.private_bytes(  # Kafka reads this form alone
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
-    ours = f"PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{port}"
-    return {
-        "listeners": f"{ours},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": ours,
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listener.security.protocol.map": (
-            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL"
-        ),
-        "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.secure.plain.sasl.jaas.config": (
-            f'{MODULE} required user_pathline="{PASSWORD}";'
-        ),
-        "listener.name.secure.ssl.keystore.type": "PEM",
-        "listener.name.secure.ssl.keystore.key": pkcs8.decode(),
-        "listener.name.secure.ssl.keystore.certificate.chain": chain.decode(),
-    }
+# A TLS connection that the broker refuses is closed by its peer, after the test's loop has ended.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> trustme.CA:
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-    return ca
+def base(secure_kafka: SecureKafka, tmp_path: Path) -> Settings:
+    """A superuser's settings, of an installation that no other test has."""
+    return secure_kafka.superuser(tmp_path)
 
 
-@pytest.fixture
-def secure(
-    own_kafka: Callable[..., EmbeddedKafka], authority: trustme.CA, tmp_path: Path
-) -> Settings:
-    """Settings that are let in."""
-    port, plain = free_port(), free_port()
-    certificate = authority.issue_cert("127.0.0.1")
-    own_kafka(port=plain, **secure_listener(port, plain, free_port(), certificate)).start()
-    return settings_for(
-        f"127.0.0.1:{port}",
-        tmp_path,
-        security="SASL_SSL",
-        sasl_mechanism="PLAIN",
-        sasl_username="pathline",
-        sasl_password=PASSWORD,
-        tls_ca_file=tmp_path / "ca.pem",
-    )
+def by_scram(secure_kafka: SecureKafka, base: Settings, **changes: Any) -> Settings:
+    how = {"sasl_mechanism": "SCRAM-SHA-512", "sasl_password": f"{SCRAM_USER}-s3cret"}
+    return secure_kafka.login(base, SCRAM_USER, **how | changes)
 
 
-async def test_with_authority_and_password_topics_are_made_and_faust_writes(
-    secure: Settings,
-) -> None:
-    await create_topics(secure)
-    assert await check_topics(secure) == []
-    app = faust.App(secure.app_id, **faust_options(secure))
-    await app.producer.start()
-    try:
-        sent = await app.producer.send_and_wait(
-            Topics(secure).raw.name, b"k", b"v", partition=0, timestamp=None, headers=None
-        )
-    finally:
-        await app.producer.stop()
-    assert sent.offset == 0
-
-
-async def test_a_wrong_password_a_stranger_and_an_unknown_authority_stay_out(
-    secure: Settings,
-) -> None:
-    change = secure.model_dump() | {"sasl_password": "wrong"}
-    assert "Authentication failed" in await refusal(Settings(**change))
-    change = secure.model_dump() | {"tls_ca_file": None}
-    assert "CERTIFICATE_VERIFY_FAILED" in await refusal(Settings(**change))
-    change = secure.model_dump() | {"security": "PLAINTEXT"}
-    assert secure.broker in await refusal(Settings(**change))
+def by_token(secure_kafka: SecureKafka, base: Settings, file: Path) -> Settings:
+    return secure_kafka.login(base, "", sasl_mechanism="OAUTHBEARER", sasl_token_file=file)
 
 
 async def refusal(settings: Settings) -> str:
@@ -109,3 +42,77 @@ async def refusal(settings: Settings) -> str:
         async with connect(settings):
             pass
     return str(refused.value)
+
+
+@pytest.mark.parametrize("how", ["PLAIN", "SCRAM-SHA-512", "OAUTHBEARER"])
+async def test_each_way_in_makes_the_topics_and_lets_faust_write(
+    secure_kafka: SecureKafka, base: Settings, tmp_path: Path, how: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(unsigned_token("bearer"))
+    user, settings = {
+        "PLAIN": ("sender", secure_kafka.login(base, "sender")),
+        "SCRAM-SHA-512": (SCRAM_USER, by_scram(secure_kafka, base)),
+        "OAUTHBEARER": ("bearer", by_token(secure_kafka, base, token)),
+    }[how]
+    roles = load_roles(base)
+    await allow(base, user, roles["installer"].rights + roles["sender"].rights)
+    await create_topics(settings)
+    assert await check_topics(settings) == []
+    app = faust.App(settings.app_id, **faust_options(settings))
+    await app.producer.start()
+    try:
+        sent = await app.producer.send_and_wait(
+            Topics(settings).raw.name, b"k", b"v", partition=0, timestamp=None, headers=None
+        )
+    finally:
+        await app.producer.stop()
+    assert sent.offset == 0
+
+
+async def test_a_token_is_read_anew_at_each_login(
+    secure_kafka: SecureKafka, base: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(unsigned_token("bearer", life_s=-60))
+    settings = by_token(secure_kafka, base, file)
+    assert "a token has expired or is refused" in await refusal(settings)
+    file.write_text(unsigned_token("bearer") + "\n")
+    async with connect(settings):
+        pass
+
+
+async def test_wrong_passwords_stay_out(secure_kafka: SecureKafka, base: Settings) -> None:
+    login = secure_kafka.login(base, "worker")
+    for wrong in (
+        login.model_dump() | {"sasl_password": "wrong"},
+        by_scram(secure_kafka, base, sasl_password="wrong").model_dump(),
+    ):
+        told = await refusal(Settings(**wrong))
+        assert "Authentication failed" in told
+        assert "wrong" not in told
+
+
+async def test_the_broker_must_prove_who_it_is(secure_kafka: SecureKafka, base: Settings) -> None:
+    login = secure_kafka.login(base, "worker")
+    unknown = Settings(**login.model_dump() | {"tls_ca_file": None})
+    assert "CERTIFICATE_VERIFY_FAILED" in await refusal(unknown)
+    other_host = Settings(**login.model_dump() | {"broker": secure_kafka.elsewhere})
+    assert "IP address mismatch" in await refusal(other_host)
+
+
+async def test_who_does_not_speak_tls_stays_out(secure_kafka: SecureKafka, base: Settings) -> None:
+    plain = Settings(**secure_kafka.login(base, "worker").model_dump() | {"security": "PLAINTEXT"})
+    assert plain.broker in await refusal(plain)
+
+
+async def test_a_worker_with_a_wrong_password_says_so_and_ends(
+    secure_kafka: SecureKafka, base: Settings, tmp_path: Path
+) -> None:
+    """Exit code 3: a supervisor need not try again."""
+    wrong = secure_kafka.login(base, "worker", sasl_password="m4rked")
+    with workers() as start:
+        worker = start(wrong, tmp_path / "worker.log")
+        assert await asyncio.to_thread(worker.process.wait, 30) == 3
+    assert "Authentication failed" in worker.text
+    assert "m4rked" not in worker.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,33 @@ def test_the_mechanism_is_the_one_set(mechanism: str) -> None:
     options = client_options(settings("SASL_SSL", sasl_mechanism=mechanism))
     assert options["sasl_mechanism"] == mechanism
     assert options["ssl_context"].check_hostname
+
+
+def test_a_token_is_read_at_each_login_and_by_both_alike(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    by_token = Settings(security="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_file=file)
+    ours = client_options(by_token)
+    theirs = credentials_to_aiokafka_auth(faust_options(by_token)["broker_credentials"])
+    for options in (ours, theirs):
+        assert (options["security_protocol"], options["sasl_mechanism"]) == (
+            "SASL_SSL",
+            "OAUTHBEARER",
+        )
+    file.write_text("second")
+    providers = [options["sasl_oauth_token_provider"] for options in (ours, theirs)]
+    assert [asyncio.run(provider.token()) for provider in providers] == ["second", "second"]
+
+
+@pytest.mark.parametrize("text", [None, "", "two tokens", "m4rked\x01auth=admin"])
+def test_a_file_without_a_token_is_told_and_not_shown(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "token"
+    if text is not None:
+        file.write_text(text)
+    settings = Settings(security="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_file=file)
+    with pytest.raises(BadSetting, match=f"PATHLINE_SASL_TOKEN_FILE={file}") as refused:
+        client_options(settings)
+    assert "m4rked" not in str(refused.value)
 
 
 def test_several_brokers_are_all_named() -> None:
