@@ -200,9 +200,15 @@ class Runtime:
             self._checkpoint_if_due(shard, now_s, now_ms)
             if shard.tick_due(now_s, now_ms - self._limits.lateness_ms, end, pace) is not None:
                 await self._tick(shard, now_s, now_ms)
-            if shard.is_stalled(now_s, end) and not source.waiting():
-                shard.moved_at = now_s
-                await self._read_again(shard, f"nothing arrives after {shard.next}")
+            if shard.is_quiet(now_s) and not source.waiting():
+                await self._rouse(shard, now_s)
+
+    async def _rouse(self, shard: Shard, now_s: float) -> None:
+        """Ask Kafka where the log ends: a fetcher that has died would not know."""
+        shard.moved_at = now_s
+        _, end = await self._ports.source.bounds(shard.partition)
+        if shard.ready and shard.next < end and shard.moved_at == now_s:
+            await self._read_again(shard, f"nothing arrives after {shard.next}")
 
     def _checkpoint_if_due(self, shard: Shard, now_s: float, now_ms: int) -> None:
         pace = self._limits.pace

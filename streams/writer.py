@@ -27,6 +27,7 @@ class KafkaWriter:
     def __init__(self, settings: Settings, agent: str, source: str, partition: int) -> None:
         self._group = settings.app_id
         self._source = TopicPartition(source, partition)
+        self._timeout_s = settings.transaction_timeout_s
         self._producer = AIOKafkaProducer(
             **client_options(settings),
             transactional_id=f"{settings.app_id}-{agent}-{partition}",
@@ -42,14 +43,16 @@ class KafkaWriter:
         await self._producer.start()
 
     async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+        """TimeoutError when the broker would have given it up by now."""
         producer = self._producer
-        await producer.begin_transaction()
-        sent = await self._send(rows)
-        if next is not None:
-            at = {self._source: OffsetAndMetadata(next, note)}
-            await producer.send_offsets_to_transaction(at, self._group)
-        await asyncio.gather(*sent)
-        await self._end()
+        async with asyncio.timeout(self._timeout_s):
+            await producer.begin_transaction()
+            sent = await self._send(rows)
+            if next is not None:
+                at = {self._source: OffsetAndMetadata(next, note)}
+                await producer.send_offsets_to_transaction(at, self._group)
+            await asyncio.gather(*sent)
+            await self._end()
 
     async def _send(self, rows: Rows) -> list[asyncio.Future[object]]:
         producer, sent = self._producer, []

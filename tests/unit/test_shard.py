@@ -205,11 +205,12 @@ def test_ticks_keep_their_distance() -> None:
     assert s.tick_due(10.0, 500, 10, PACE) == 500
 
 
-def test_a_tail_that_stands_still_is_noticed() -> None:
+def test_silence_is_noticed() -> None:
     s = shard(10)
-    assert not s.is_stalled(STALL_S, 11)
-    assert s.is_stalled(STALL_S + 0.1, 11)
-    assert not s.is_stalled(STALL_S + 0.1, 10), "everything is read"
+    assert not s.is_quiet(STALL_S)
+    assert s.is_quiet(STALL_S + 0.1)
+    s.moved(11, batch(10, 11).records, STALL_S)
+    assert not s.is_quiet(STALL_S + 0.1)
 
 
 def test_the_same_poison_twice_does_not_help() -> None:

@@ -93,6 +93,18 @@ async def test_a_delivery_lost_at_the_end_is_noticed_and_read_again() -> None:
     assert said(w) == ["a"]
 
 
+async def test_a_fetcher_that_has_died_is_not_asked_where_the_log_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = world("a")
+    worker = await start(w)
+    monkeypatch.setattr(worker.source, "end", lambda partition: 0)
+    worker.source.fetch(0)  # lost
+    await worker.run_for(int(STALL_S * 1000) + 100)
+    await worker.runtime.close()
+    assert said(w) == ["a"]
+
+
 async def test_a_busy_agent_is_not_taken_for_a_lost_delivery() -> None:
     w = world("a")
     worker = await start(w)
