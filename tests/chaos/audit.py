@@ -2,25 +2,40 @@
 
 Two comparisons. The raw topic, parsed by the codec alone, says what the interactions and the dead
 letters of `ingest` must hold. The interactions, run through the pure engine, say what every
-account's state and every alert must be. Both see what a `read_committed` consumer sees.
+account's state and every alert must be. Both see what a `read_committed` consumer sees, record by
+record, so a log may be long.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from models.account import Account
+from models.alert import encode_alert
 from models.errors import BadInput
 from rules.loader import load
+from rules.partition import Partition
+from rules.ruleset import compile_rules
+from rules.snapshot import decode_account
 from streams.agents.ingest import NAME as INGEST
 from streams.codec import RawLimits, encode_event, parse_raw
 from streams.control import is_control
+from streams.reader import Stored, open_reader
 from streams.record_text import dead_headers
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import Verdict, judge, published, settled, stored
+from tests.chaos.chain import Chain
+from tests.e2e.workers import engine_for, obey, settled
 
 Letter = tuple[str, str, str]  # partition and offset of the raw record, reason
+ALERTS = ("sla-breaches", "journey-breaks", "signals")
+MUST_BE_ZERO = (
+    "over", "under", "duplicate", "missing", "strange", "disordered", "wrong_states",
+    "letters_wrong",
+)  # fmt: skip
 
 
 @dataclass
@@ -30,7 +45,7 @@ class Audit:
     duplicate, missing, strange: alerts seen twice, never, and that nobody expected. disordered:
     accounts whose events or alerts came in another order or with another text. wrong_states:
     accounts whose state differs, and alerts whose latest state does. letters: dead letters of
-    `ingest`; letters_wrong: too many, too few. exempt: accounts that were left out.
+    `ingest`; letters_wrong: too many, too few.
     """
 
     events: int = 0
@@ -44,112 +59,130 @@ class Audit:
     wrong_states: int = 0
     letters: int = 0
     letters_wrong: int = 0
-    exempt: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def faults(self) -> dict[str, int]:
         """What must be zero and is not."""
-        return {
-            name: count
-            for name in (
-                "over", "under", "duplicate", "missing", "strange", "disordered", "wrong_states",
-                "letters_wrong",
-            )
-            if (count := getattr(self, name))
-        }  # fmt: skip
+        return {name: getattr(self, name) for name in MUST_BE_ZERO if getattr(self, name)}
+
+
+@dataclass
+class Told:
+    """Alerts and accounts, as they were said or as they must be. ids: of alerts, by topic.
+    texts: by account and topic, all but `emitted_at`. latest: alert id by fingerprint.
+    """
+
+    ids: Counter[tuple[str, str]] = field(default_factory=Counter)
+    texts: Chain = field(default_factory=Chain)
+    latest: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+    def add(self, topic: str, value: bytes) -> None:
+        """An alert."""
+        alert = json.loads(value)
+        del alert["emitted_at"]
+        self.ids[topic, alert["alert_id"]] += 1
+        self.latest[alert["fingerprint"]] = alert["alert_id"]
+        self.texts.add((alert["account"], topic), json.dumps(alert, sort_keys=True).encode())
 
 
 async def audit(settings: Settings, exempt: frozenset[str] = frozenset()) -> Audit:
     """Read everything and compare. exempt: accounts that the fault has put out of the game."""
-    load(settings.rules, settings.calendars)  # a broken rule is no fault of the worker
-    found = Audit(exempt=exempt)
-    await _audit_ingest(settings, found)
-    said, expected = await published(settings), await judge(settings, exempt)
-    _audit_accounts(said, expected, found)
-    _audit_alerts(said, expected, found)
-    await _audit_alert_state(settings, said, found)
+    found, carried, expected = Audit(), Chain(), Told()
+    rules = compile_rules(load(settings.rules, settings.calendars))
+    engines: dict[int, Partition] = {}
+    async for record in each(settings, Topics(settings).interactions.name):
+        engine = engines.get(record.partition)
+        if engine is None:
+            engine = engines[record.partition] = engine_for(settings, rules, record.partition)
+        if not is_control(record.key):
+            carried.add((record.key or b"").decode(), record.value or b"")
+        if (record.key or b"").decode() not in exempt:
+            for topic, alert in obey(engine, rules, record):
+                expected.add(topic, encode_alert(alert))
+    for engine in engines.values():
+        expected.accounts |= engine.accounts
+    await _audit_ingest(settings, carried, found)
+    said = await _published(settings, exempt)
+    compare(said, expected, found)
+    found.wrong_states += await _stale_states(settings, said)
     return found
 
 
-async def _audit_ingest(settings: Settings, found: Audit) -> None:
+async def each(settings: Settings, topic: str) -> AsyncIterator[Stored]:
+    """All that is committed; in order within a partition."""
+    async with open_reader(settings, topic) as reader:
+        async for record in reader.to_end():
+            yield record
+
+
+async def _audit_ingest(settings: Settings, carried: Chain, found: Audit) -> None:
     """Each valid raw record once under its account, in order; each other one a dead letter."""
     topics = Topics(settings)
     limits = RawLimits(settings.record_bytes_max, int(settings.future_skew_s * 1000))
-    wanted: dict[str, list[bytes]] = defaultdict(list)
+    wanted, letters, told = Chain(), Counter[Letter](), Counter[Letter]()
     places: dict[str, set[int]] = defaultdict(set)
-    letters: Counter[Letter] = Counter()
-    for partition, records in (await stored(settings, topics.raw.name)).items():
-        for record in records:
-            try:
-                event = parse_raw(record, limits)
-            except BadInput as fault:
-                letters[str(partition), str(record.offset), fault.reason] += 1
-            else:
-                wanted[event.subject].append(encode_event(event))
-                places[event.subject].add(partition)
-    carried: dict[str, list[bytes]] = defaultdict(list)
-    for records in (await stored(settings, topics.interactions.name)).values():
-        for record in records:
-            if not is_control(record.key):
-                carried[(record.key or b"").decode()].append(record.value or b"")
-    for account in wanted.keys() | carried.keys():
-        there, here = Counter(wanted[account]), Counter(carried[account])
-        found.over += (here - there).total()
-        found.under += (there - here).total()
-        in_order = wanted[account] == carried[account] or len(places[account]) > 1
-        found.disordered += there == here and not in_order
-    found.events = sum(map(len, wanted.values()))
-    told = await _letters(settings)
+    async for record in each(settings, topics.raw.name):
+        try:
+            event = parse_raw(record, limits)
+        except BadInput as fault:
+            letters[str(record.partition), str(record.offset), fault.reason] += 1
+        else:
+            found.events += 1
+            wanted.add(event.subject, encode_event(event))
+            places[event.subject].add(record.partition)
+    difference = carried.differs(wanted)
+    found.over += difference.over
+    found.under += difference.under
+    found.disordered += sum(len(places[str(account)]) == 1 for account in difference.disordered)
+    async for record in each(settings, topics.dead_letters.name):
+        headers = dead_headers(record)
+        if headers.get("agent") == INGEST:
+            told[headers["partition"], headers["offset"], headers["reason"]] += 1
     found.letters = told.total()
     found.letters_wrong = (told - letters).total() + (letters - told).total()
 
 
-async def _letters(settings: Settings) -> Counter[Letter]:
-    """Dead letters of `ingest`."""
-    found: Counter[Letter] = Counter()
-    for records in (await stored(settings, Topics(settings).dead_letters.name)).values():
-        for told in map(dead_headers, records):
-            if told.get("agent") == INGEST:
-                found[told["partition"], told["offset"], told["reason"]] += 1
-    return found
+async def _published(settings: Settings, exempt: frozenset[str]) -> Told:
+    """What the workers have said and kept."""
+    topics, said, states = Topics(settings), Told(), dict[bytes, bytes]()
+    for name in ALERTS:
+        async for record in each(settings, topics.alerts(name).name):
+            if (record.key or b"").decode() not in exempt:
+                said.add(name, record.value or b"")
+    async for record in each(settings, topics.follow_changelog.name):
+        if record.key and record.key[:1] != b"\0" and record.value:
+            states[record.key] = record.value
+    for key, state in states.items():
+        if key.decode() not in exempt:
+            said.accounts[key.decode()] = decode_account(state)
+    return said
 
 
-def _audit_accounts(said: Verdict, expected: Verdict, found: Audit) -> None:
+def compare(said: Told, expected: Told, found: Audit) -> None:
+    """Note in `found` what differs."""
     for id in said.accounts.keys() | expected.accounts.keys():
-        if id in found.exempt:
-            continue
         ours, theirs = said.accounts.get(id), expected.accounts.get(id)
         difference = (ours.applied if ours else 0) - (theirs.applied if theirs else 0)
         found.over += max(0, difference)
         found.under += max(0, -difference)
         if not difference:
             found.wrong_states += not (ours and theirs and settled(ours) == settled(theirs))
+    found.alerts = expected.ids.total()
+    for id, count in (said.ids - expected.ids).items():
+        if id in expected.ids:
+            found.duplicate += count
+        else:
+            found.strange += count
+    found.missing = (expected.ids - said.ids).total()
+    if said.ids == expected.ids:
+        difference = said.texts.differs(expected.texts)
+        found.disordered += len(difference.disordered) + difference.over
 
 
-def _audit_alerts(said: Verdict, expected: Verdict, found: Audit) -> None:
-    ours, theirs = said.by_topic(), expected.by_topic()
-    for place in ours.keys() | theirs.keys():
-        if place[0] in found.exempt:
-            continue
-        here = Counter(alert["alert_id"] for alert in ours[place])
-        there = Counter(alert["alert_id"] for alert in theirs[place])
-        found.alerts += there.total()
-        found.duplicate += sum(n - there[id] for id, n in here.items() if n > there[id] > 0)
-        found.strange += sum(n for id, n in here.items() if not there[id])
-        found.missing += (there - here).total()
-        found.disordered += here == there and ours[place] != theirs[place]
-
-
-async def _audit_alert_state(settings: Settings, said: Verdict, found: Audit) -> None:
-    """The compacted topic holds, by fingerprint, the alert that was told last."""
-    latest = {
-        alert["fingerprint"]: alert["alert_id"]
-        for told in said.alerts.values()
-        for _, alert in told
-    }
+async def _stale_states(settings: Settings, said: Told) -> int:
+    """Fingerprints whose record in the compacted topic is not the alert that was told last."""
     kept: dict[str, str] = {}
-    for records in (await stored(settings, Topics(settings).alert_state.name)).values():
-        for record in records:
-            headers = dict(record.headers)
-            kept[(record.key or b"").decode()] = headers["alert_id"].decode()
-    found.wrong_states += sum(kept.get(name) != id for name, id in latest.items())
+    async for record in each(settings, Topics(settings).alert_state.name):
+        kept[(record.key or b"").decode()] = dict(record.headers)["alert_id"].decode()
+    return sum(kept.get(fingerprint) != id for fingerprint, id in said.latest.items())

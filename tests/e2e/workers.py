@@ -260,17 +260,13 @@ class Verdict:
         return sorted_out
 
 
-async def judge(settings: Settings, exempt: frozenset[str] = frozenset()) -> Verdict:
-    """What the pure engine says of the interactions as they lie in the log, without the records of
-    some accounts.
-    """
+async def judge(settings: Settings) -> Verdict:
+    """What the pure engine says of the interactions as they lie in the log."""
     rules = compile_rules(load(settings.rules, settings.calendars))
     verdict = Verdict()
     for partition, records in (await stored(settings, Topics(settings).interactions.name)).items():
         engine = engine_for(settings, rules, partition)
         for record in records:
-            if exempt and (record.key or b"").decode() in exempt:
-                continue
             for topic, alert in obey(engine, rules, record):
                 verdict.add(topic, json.loads(encode_alert(alert)))
         verdict.accounts |= engine.accounts
