@@ -26,6 +26,8 @@ from streams.transport import BatchConsumer, BatchTransport
 
 BEAT_S = 0.02
 WATCH_S = 0.5
+ANSWER_S_MAX = 30.0  # Faust asks for records with a timeout of a few seconds
+STOP_S = 5.0  # after the last checkpoints
 POLL_RECORDS = 4_000  # at once; a compressed fetch of 1 MB may hold ten times as many
 
 
@@ -90,9 +92,15 @@ class PathlineApp(faust.App):
 
     async def on_stop(self) -> None:
         await self.close_shards()
+        self.loop.call_later(STOP_S, self._stop_waiting)
         await super().on_stop()
         for connection in self.connections:
             await connection.stop()
+
+    def _stop_waiting(self) -> None:
+        """A client that lost its broker once may never end, and all is committed by now."""
+        code = BROKEN if self.crashed else 0
+        self.die(code, f"Kafka's clients did not stop within {STOP_S} s; ending without them")
 
     async def keep_house(self) -> None:
         """Checkpoints and ticks, when they are due."""
@@ -103,11 +111,18 @@ class PathlineApp(faust.App):
                 await self._each(Runtime.beat)
 
     async def watch_group(self) -> None:
-        """End when the group refuses us, also before anything was assigned."""
+        """End when the group refuses us, also before anything was assigned; or when the consumer's
+        thread, asked for records, does not even say that there are none.
+        """
         while not self.should_stop:
             await asyncio.sleep(WATCH_S)
             if error := cast(BatchConsumer, self.consumer).group_error():
-                self.die(REFUSED, f"the group {self.conf.id}: {error}; see `pathline topics acls`")
+                refused = "Authorization" in type(error).__name__
+                hint = "; see `pathline topics acls`" if refused else ""
+                self.die(REFUSED if refused else BROKEN, f"group {self.conf.id}: {error}{hint}")
+            asked_at = cast(BatchConsumer, self.consumer).asked_at
+            if asked_at is not None and self.clock.steady_s() - asked_at > ANSWER_S_MAX:
+                self.die(BROKEN, f"the consumer has not answered within {ANSWER_S_MAX} s")
 
     @property
     def is_assigned(self) -> bool:

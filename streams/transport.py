@@ -113,6 +113,7 @@ class BatchConsumer(Consumer):
 
     logger = SERVICES
     app: Any  # PathlineApp, which knows its batch topics
+    asked_at: float | None = None  # s, while the thread is asked for records
     _thread: BatchThread
 
     def _new_consumer_thread(self) -> BatchThread:
@@ -128,7 +129,9 @@ class BatchConsumer(Consumer):
         if not active:  # aiokafka takes an empty set for all partitions
             await asyncio.sleep(PAUSE_S)
             return
+        self.asked_at = self.app.clock.steady_s()
         fetched = cast(Fetched, await self._getmany(active, timeout))
+        self.asked_at = None
         if not fetched or self.should_stop or not self.flow_active:
             return  # what is dropped here, the position check finds
         for tp, batch in fetched.batches.items():
