@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, cast
 
-import uvloop
 from faust.tables import TableManager
 from faust.worker import Worker
 
@@ -65,7 +64,6 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
     Raises BadSetting and Unavailable before it starts.
     """
     set_up_logs(settings.log_format)
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     gc.set_threshold(*GC_THRESHOLD)
     topic = Topics(settings).rules.name
     shelf = RuleShelf(book, topic, fetch_from(settings, topic))
