@@ -126,6 +126,8 @@ async def huge(stage: Stage) -> Finding:
         await site.feed(_huge_rows(site.chance))
         async with site.load(accounts=100, rate=stage.scaled(500)):
             await site.pause(4, 5)
+        await site.drain()
+        await site.feed([(NAMED.encode(), encoded(id="one-more", subject=NAMED))])
         found = await site.settle(found, exempt=frozenset({NAMED}))
         found.promise(worker.exits == [0], f"the worker ended with {worker.exits}")
         found.promise(found.audit.letters >= 5, "the events of 5 MB are no dead letters")

@@ -10,9 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import rules.engine
+import rules.snapshot
+import streams.position
 import streams.worker
 from rules.loader import load
+from streams import runtime
+from streams.agents import follow
 from streams.agents.follow import FollowJob
 from streams.clock import SystemClock
 from streams.settings import load_settings
@@ -75,11 +81,29 @@ def slow(record_us: str, while_there: str) -> dict[str, Any]:
     return {}
 
 
+def later() -> dict[str, Any]:
+    """A later release: writes its state in the next version, and reads the one before too."""
+    now = rules.snapshot.VERSION, streams.position.VERSION
+    rules.snapshot.VERSION, streams.position.VERSION = (version + 1 for version in now)
+    decode_account, decode_position = follow.decode_account, runtime.decode_position
+
+    def read_account(data: bytes) -> Any:
+        return decode_account(bytes([rules.snapshot.VERSION]) + data[1:])
+
+    def read_position(data: bytes) -> Any:
+        record = msgspec.msgpack.decode(data) | {"v": streams.position.VERSION}
+        return decode_position(msgspec.msgpack.encode(record))
+
+    follow.decode_account, runtime.decode_position = read_account, read_position
+    return {}
+
+
 FAULTS: dict[str, Callable[..., dict[str, Any]]] = {
     "stop": stop,
     "bug": bug,
     "clock": clock,
     "slow": slow,
+    "later": later,
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from tests.chaos import brokers, clusters, inputs, kills, logs, quotas, storms, times
+from tests.chaos import (
+    brokers,
+    clusters,
+    inputs,
+    kills,
+    loads,
+    logs,
+    quotas,
+    recovery,
+    soak,
+    storms,
+    times,
+    upgrades,
+)
 from tests.chaos.finding import Finding
 from tests.chaos.stage import Stage
 
@@ -46,8 +59,15 @@ FAULTS = (
     Fault("F16", brokers.disk_full),
     Fault("F17", logs.log_was_cut),
     Fault("F18", logs.changelog_is_garbled),
+    Fault("F19", recovery.cold_recovery, 300),
+    Fault("F19M", recovery.cold_recovery_of_a_million, 1_200, by_default=False),
+    Fault("F20", upgrades.rolling_upgrade),
     Fault("F21", logs.partitions_grow),
+    Fault("F22", soak.soak, 5_400, by_default=False),
     Fault("F23", times.idle_then_burst, is_aside=True),
     Fault("F24", kills.stop_politely),
     Fault("CLUSTER", clusters.one_of_three, 300),
+    Fault("OVERLOAD", loads.overload, 900),
+    Fault("HOT", loads.hot_account),
+    Fault("LATENCY", loads.latency, 400),
 )
