@@ -104,6 +104,18 @@ class Partition:
         self._look_again(lambda case, rule: True, lambda rule, *case: rule.renew(*case, context))
         return context.take()
 
+    def erase(self, account: str) -> None:
+        """Forget an account, and say nothing of it; an event of it that comes later is its first.
+
+        It counts as changed, so that whoever writes changes down deletes it.
+        """
+        self.dirty.add(account)
+        if self.accounts.pop(account, None) is not None:
+            heap = self.context.heap
+            heap[:] = [entry for entry in heap if entry[1] != account]
+            heapq.heapify(heap)
+            self.stats["erased"] += 1
+
     def next_deadline(self) -> int | None:
         """ms; a lower bound, since entries of cases that moved on stay in the heap."""
         heap = self.context.heap

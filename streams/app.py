@@ -23,6 +23,7 @@ from streams.clock import Clock
 from streams.faust_app import PathlineApp, make_app
 from streams.feed_watch import FeedWatch
 from streams.horizon import RawHorizon
+from streams.keyring import Keyring, Signer
 from streams.metrics import Metrics
 from streams.ports import Die
 from streams.probe import OffsetProbe
@@ -39,7 +40,7 @@ AGENTS = (INGEST, FOLLOW)
 
 
 class Composition:
-    """One worker. writer: another one, for fault tests."""
+    """One worker. keyring: of control records. writer: another one, for fault tests."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Composition:
         clock: Clock,
         metrics: Metrics,
         die: Die,
+        keyring: Keyring | None = None,
         writer: type[KafkaWriter] = KafkaWriter,
     ) -> None:
         self.settings = settings
@@ -58,7 +60,8 @@ class Composition:
         self.writer = writer
         self.topics = Topics(settings)
         self.probe = OffsetProbe(settings)
-        self.appender = KafkaAppender(settings)
+        self.keyring = keyring
+        self.appender = KafkaAppender(settings, Signer(keyring, clock) if keyring else None)
         raw = self.topics.raw.name
         self.horizon = RawHorizon(self.probe, raw, settings.partitions, clock)
 
@@ -80,7 +83,7 @@ class Composition:
         feeds = {name for name, _ in self.shelf.own.feeds}
         agents: dict[str, Callable[[], Agent]] = {
             INGEST: lambda: IngestAgent(self.settings, self.topics, feeds),
-            FOLLOW: lambda: FollowAgent(self.settings, self.topics, self.shelf),
+            FOLLOW: lambda: FollowAgent(self.settings, self.topics, self.shelf, self.keyring),
         }
         return agents[name]()
 

@@ -14,6 +14,7 @@ VERSION = 1
 TICK_KEY = b"\x00tick"
 RULES_KEY = b"\x00rules"
 FEED_KEY = b"\x00feed"
+ERASE_KEY = b"\x00erase"
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,7 +44,18 @@ class Feed(Control, frozen=True):
     lead: bool = False
 
 
-KEYS: dict[type[Control], bytes] = {Tick: TICK_KEY, Activate: RULES_KEY, Feed: FEED_KEY}
+class Erase(Control, frozen=True):
+    """An account is forgotten: state, deadlines, remembered ids. Its next event is its first."""
+
+    account: str
+
+
+KEYS: dict[type[Control], bytes] = {
+    Tick: TICK_KEY,
+    Activate: RULES_KEY,
+    Feed: FEED_KEY,
+    Erase: ERASE_KEY,
+}
 _DECODERS = {key: msgspec.json.Decoder(kind) for kind, key in KEYS.items()}
 
 

@@ -97,6 +97,9 @@ class Metrics(Collector):
             "deliveries", "Fetched batches by verdict: fits, repeated, hole, stale",
             ("agent", "verdict"),
         )  # fmt: skip
+        self.refused = self._counter(
+            "control_records_refused", "Control records that do not count, by reason", ("reason",)
+        )
         self.ticks = self._counter("ticks", "Ticks appended to the log", ("agent",))
         self.latency = self._histogram(
             "detection_latency_seconds", "From due instant or append to the commit of the alert",
@@ -131,11 +134,15 @@ class Metrics(Collector):
         self.checkpoint_bytes.labels(agent).observe(size_of(rows))
 
     def _count(self, agent: str, name: str, count: int) -> None:
-        """The names that jobs use: `applied`, `reject:REASON`, `alert:RULE:STATE`, others."""
+        """The names that jobs use: `applied`, `reject:REASON`, `refuse:REASON`,
+        `alert:RULE:STATE`, others.
+        """
         kind, _, rest = name.partition(":")
         if kind == "reject":
             self.events.labels(agent, "rejected").inc(count)
             self.dead_letters.labels(agent, rest).inc(count)
+        elif kind == "refuse":
+            self.refused.labels(rest).inc(count)
         elif kind == "alert":
             rule, _, state = rest.rpartition(":")
             self.alerts.labels(rule, state).inc(count)

@@ -40,6 +40,10 @@ class Quarantine:
         self._accounts = {account.id for account in accounts if account.quarantined}
         self.watches = bool(self._accounts or self._poison)
 
+    def release(self, account: str) -> None:
+        """The account was erased: nothing of it is left that could not be trusted."""
+        self._accounts.discard(account)
+
     def check(self, record: Record, account: str | None) -> None:
         """Raises BadInput when the engine must not see the record. account: None for control."""
         for poison in self._poison.get(record.offset, ()):

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     tls_ca_file: Path | None = Field(
         None, description="PEM of the broker's authority; empty: the system's authorities"
     )
+    control_key_file: Path | None = Field(
+        None,
+        description="keys, one `id secret` a line: control records and rule sets count only when"
+        " signed by one of them; the first signs",
+    )
     app_id: str = Field(
         "pathline", description="consumer group and prefix of changelogs and transactional ids"
     )

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable
 from models.errors import BadSetting
 from rules.loader import RuleBook, parse
 from rules.ruleset import RuleSet, compile_rules
+from streams.keyring import Keyring, Refusal
 from streams.ports import Appender
-from streams.reader import open_reader
+from streams.reader import Stored, open_reader
+from streams.seal import signature_of
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,15 +63,35 @@ class RuleShelf:
             log.info("rule set %s published to %s", digest, self._topic)
 
 
-def fetch_from(settings: Settings, topic: str) -> Fetch:
-    """Reads the whole topic at each call: it is small, and calls are rare."""
+def fetch_from(
+    settings: Settings,
+    topic: str,
+    keyring: Keyring | None = None,
+    refuse: Callable[[Refusal], None] = lambda reason: None,
+) -> Fetch:
+    """Reads the whole topic at each call: it is small, and calls are rare.
+
+    keyring: with one, only signed rule sets count; of others `refuse` hears the reason.
+    """
 
     async def fetch(digest: str) -> bytes | None:
         content: bytes | None = None
         async with open_reader(settings, topic) as reader:
             async for record in reader.to_end():
-                if record.key == digest.encode():
-                    content = record.value
+                if record.key != digest.encode():
+                    continue
+                if keyring is not None and (refusal := check_rules(keyring, record)):
+                    log.warning("%s: a rule set is refused at offset %s: %s", topic,
+                                record.offset, refusal)  # fmt: skip
+                    refuse(refusal)
+                    continue
+                content = record.value
         return content
 
     return fetch
+
+
+def check_rules(keyring: Keyring, record: Stored) -> Refusal | None:
+    """A rule set counts however old it is: the digest, its key, says what it holds."""
+    place, key = (record.topic, record.partition), record.key or b""
+    return keyring.check(signature_of(record), place, key, record.value or b"", None)

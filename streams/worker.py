@@ -28,6 +28,7 @@ from streams.faust_app import PathlineApp
 from streams.gauges import read_shards
 from streams.health import HealthServer
 from streams.kafka.admin import check_topics
+from streams.keyring import Signer, load_keyring
 from streams.logs import SERVICES, set_up_logs
 from streams.metrics import Metrics, Reading
 from streams.settings import Settings
@@ -65,13 +66,17 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
     """
     set_up_logs(settings.log_format)
     gc.set_threshold(*GC_THRESHOLD)
+    clock, metrics, keyring = SystemClock(), Metrics(), load_keyring(settings.control_key_file)
     topic = Topics(settings).rules.name
-    shelf = RuleShelf(book, topic, fetch_from(settings, topic))
-    asyncio.run(prepare(settings, shelf))
+    fetch = fetch_from(
+        settings, topic, keyring, lambda reason: metrics.refused.labels(reason).inc()
+    )
+    shelf = RuleShelf(book, topic, fetch)
+    signer = Signer(keyring, clock) if keyring else None
+    asyncio.run(prepare(settings, shelf, signer))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    clock, metrics = SystemClock(), Metrics()
-    app = Composition(settings, shelf, clock, metrics, die, **changes).compose(agents)
+    app = Composition(settings, shelf, clock, metrics, die, keyring, **changes).compose(agents)
     metrics.gauges = lambda: read_gauges(app, settings, shelf, clock)
     health = HealthServer(settings.metrics_host, settings.metrics_port, app, metrics, clock)
     worker = PathlineWorker(app, health, loop=loop)
@@ -86,14 +91,14 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
         sys.exit(BROKEN if end.code else 0)
 
 
-async def prepare(settings: Settings, shelf: RuleShelf) -> None:
+async def prepare(settings: Settings, shelf: RuleShelf, signer: Signer | None) -> None:
     """Refuse topics that would break a promise; publish our rule set. Raises BadSetting."""
     findings = await check_topics(settings)
     for finding in findings:
         log.warning("%s", finding)
     if fatal := [str(finding) for finding in findings if finding.fatal]:
         raise BadSetting("the topics are not as they must be:\n" + "\n".join(fatal))
-    appender = KafkaAppender(settings)
+    appender = KafkaAppender(settings, signer)
     try:
         await appender.start()
         await shelf.publish(appender)

@@ -27,15 +27,18 @@ from streams.control import (
     RULES_KEY,
     Activate,
     Control,
+    Erase,
     Feed,
     Tick,
     is_control,
     parse_control,
 )
 from streams.job import Poison, Record, Snapshot
+from streams.keyring import Keyring
 from streams.position import damaged
 from streams.quarantine import Quarantine
 from streams.rejects import RejectLimits, Rejects
+from streams.seal import Seal
 from streams.settings import Settings
 from streams.shelf import RuleShelf
 from streams.topics import Topics
@@ -48,7 +51,7 @@ class FollowJob:
 
     own_digest: of the worker's rule set. rules_of: the rule set of a digest that a control record
     names; whoever feeds the job has loaded it before. skew_ms: how far a tick may be ahead of its
-    append time. state_bytes_max: of an account, as it is written.
+    append time. state_bytes_max: of an account, as it is written. seal: which of them count.
     """
 
     tells_apart = True  # an account is hundreds of bytes, an alert is in a hurry
@@ -62,6 +65,7 @@ class FollowJob:
         *,
         own_digest: str,
         rules_of: Callable[[str], RuleSet],
+        seal: Seal,
         skew_ms: int,
         state_bytes_max: int,
     ) -> None:
@@ -71,6 +75,7 @@ class FollowJob:
         self._quarantine = Quarantine(partition, poison)
         self._own_digest = own_digest
         self._rules_of = rules_of
+        self._seal = seal
         self._skew_ms = skew_ms
         self._state_bytes_max = state_bytes_max
         self._applied = 0
@@ -114,7 +119,10 @@ class FollowJob:
             self._rejects.add(record, fault, ahead)
 
     def _steer(self, record: Record, ahead: int) -> None:
-        """A control record: time, rules, feeds."""
+        """A control record: time, rules, feeds, erasure."""
+        if refusal := self._seal.check(record):
+            self.partition.stats[f"refuse:{refusal}"] += 1
+            return
         try:
             control = parse_control(record.key or b"", record.value)
             if isinstance(control, Tick) and control.clock_ms > record.timestamp + self._skew_ms:
@@ -138,20 +146,27 @@ class FollowJob:
                 return self.partition.activate(self._rules_of(digest))
             case Feed(feed=name, max_stale_ms=max_stale_ms, stale=stale, lead=lead):
                 return self.partition.feed(name, max_stale_ms, stale, lead)
+            case Erase(account=account):
+                self.partition.erase(account)
+                self._quarantine.release(account)
+                return []
         raise AssertionError(f"a control record that nobody obeys: {control}")
 
     def snapshot(self, now_ms: int) -> Snapshot:
         partition = self.partition
-        accounts, dirty = partition.accounts, partition.dirty
-        changes = [(id.encode(), self._encode(accounts[id])) for id in dirty]
+        dirty = partition.dirty
+        changes = [(id.encode(), self._encode(partition.accounts.get(id))) for id in dirty]
         dirty.clear()
         header = {**partition.header(), "rejects": self._rejects.header()}
+        header |= {"sealed": True} if self._seal.closed else {}
         return self.tell(now_ms)._replace(changes=changes, header=header)
 
-    def _encode(self, account: Account) -> bytes:
-        """For the changelog. An account that no record of it can hold goes into quarantine, or each
-        checkpoint would end the worker.
+    def _encode(self, account: Account | None) -> bytes | None:
+        """For the changelog; an erased account is deleted there. One that no record of it can hold
+        goes into quarantine, or each checkpoint would end the worker.
         """
+        if account is None:
+            return None
         value = encode_account(account)
         if len(value) > self._state_bytes_max:
             self._quarantine.confine(account.id)
@@ -175,9 +190,10 @@ class FollowJob:
         self._rejects.restore(header["rejects"])
 
     def greetings(self) -> list[Control]:
-        """The worker's rule set takes over where another one is active."""
-        own = self._own_digest
-        return [] if self.partition.rules.digest == own else [Activate(digest=own)]
+        """The worker's rule set takes over where another one is active; and closes the seal."""
+        own, seal = self._own_digest, self._seal
+        is_due = self.partition.rules.digest != own or (seal.keyring and not seal.closed)
+        return [Activate(digest=own)] if is_due else []
 
     def next_deadline(self) -> int | None:
         return self.partition.next_deadline()
@@ -212,8 +228,16 @@ class FollowAgent:
 
     name = NAME
 
-    def __init__(self, settings: Settings, topics: Topics, shelf: RuleShelf) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Topics,
+        shelf: RuleShelf,
+        keyring: Keyring | None = None,
+    ) -> None:
         self.source = topics.interactions.name
+        self._keyring = keyring
+        self._seals: dict[int, Seal] = {}
         self._shelf = shelf
         self._dead_letters = topics.dead_letters.name
         self._lateness_ms = int(settings.lateness_s * 1000)
@@ -237,6 +261,9 @@ class FollowAgent:
 
         Raises BadSetting and BadRule when that rule set cannot be had.
         """
+        source = self.source, partition
+        seal = Seal(self._keyring, source, closed=header.get("sealed", False))
+        self._seals[partition] = seal
         digest = header.get("digest")
         engine = Partition(
             await self._shelf.load(digest) if digest else self._shelf.own,
@@ -245,7 +272,6 @@ class FollowAgent:
             lateness_ms=self._lateness_ms,
             limits=self._limits,
         )
-        source = self.source, partition
         return FollowJob(
             engine,
             self._announcer,
@@ -253,14 +279,16 @@ class FollowAgent:
             poison,
             own_digest=self._shelf.own.digest,
             rules_of=self._shelf.loaded,
+            seal=seal,
             skew_ms=self._skew_ms,
             state_bytes_max=self._state_bytes_max,
         )
 
-    async def prepare(self, records: Sequence[Record]) -> None:
+    async def prepare(self, partition: int, records: Sequence[Record]) -> None:
         """Load the rule sets that the records activate. Raises like `make_job`."""
+        ahead = self._seals[partition].fork()
         for record in records:
-            if record.key == RULES_KEY:
+            if is_control(record.key) and not ahead.check(record) and record.key == RULES_KEY:
                 with suppress(BadInput):  # the job sends it to the dead letters
                     control = parse_control(RULES_KEY, record.value)
                     assert isinstance(control, Activate)

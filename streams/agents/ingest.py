@@ -124,5 +124,5 @@ class IngestAgent:
             self._feeds,
         )
 
-    async def prepare(self, records: Sequence[Record]) -> None:
+    async def prepare(self, partition: int, records: Sequence[Record]) -> None:
         """A raw record names nothing that would have to be loaded."""

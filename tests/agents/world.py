@@ -297,5 +297,5 @@ class EchoAgent:
     ) -> EchoJob:
         return EchoJob(poison)
 
-    async def prepare(self, records: Sequence[Record]) -> None:
+    async def prepare(self, partition: int, records: Sequence[Record]) -> None:
         """Nothing to load."""

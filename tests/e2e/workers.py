@@ -31,7 +31,7 @@ from rules.snapshot import decode_account
 from streams.checkpoint import partition_of
 from streams.codec import parse_event
 from streams.connection import client_options
-from streams.control import Activate, Feed, Tick, is_control, parse_control
+from streams.control import Activate, Erase, Feed, Tick, is_control, parse_control
 from streams.kafka.port import free_port
 from streams.reader import Stored, open_reader
 from streams.settings import Settings
@@ -299,6 +299,9 @@ def obey(engine: Partition, rules: RuleSet, record: Stored) -> list[Any]:
         case Activate(digest=digest):
             assert digest == rules.digest
             return engine.activate(rules)
+        case Erase(account=account):
+            engine.erase(account)
+            return []
     raise AssertionError(record.key)
 
 

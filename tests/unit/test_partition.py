@@ -124,3 +124,28 @@ def test_a_bug_names_the_account_that_it_broke(how: str, monkeypatch: pytest.Mon
     with pytest.raises(EngineFault) as fault:
         TOUCHES[how](s)
     assert fault.value.account == "culprit"
+
+
+def test_an_erased_account_leaves_nothing_and_says_nothing() -> None:
+    """Deadlines too; the others' stay in their order, and an event makes it anew."""
+    s = lived()
+    engine = s.partition
+    due = engine.next_deadline()
+    engine.dirty.clear()
+    engine.erase("a1")
+    assert set(engine.accounts) == {"a0", "a2"}
+    assert engine.dirty == {"a1"}
+    assert {entry[1] for entry in engine.context.heap} == {"a0", "a2"}
+    assert engine.next_deadline() >= due  # type: ignore[operator]
+    told = engine.tick(ms("90d"))
+    assert told
+    assert {output.alert.account for output in told} == {"a0", "a2"}
+    s.event("40h", "page.viewed", account="a1", dwell_s=1)
+    assert engine.accounts["a1"].applied == 1
+
+
+def test_erasing_a_stranger_changes_nothing_but_is_written_down() -> None:
+    engine = lived().partition
+    engine.dirty.clear()
+    engine.erase("nobody")
+    assert (engine.dirty, len(engine.accounts), engine.stats["erased"]) == ({"nobody"}, 3, 0)
