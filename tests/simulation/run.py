@@ -1,0 +1,165 @@
+"""One run: a seed's workers, traffic and faults; then all is healed, drained, stopped and judged."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from unittest import mock
+
+from rules.loader import parse
+from rules.ruleset import compile_rules
+from streams import runtime, shelf
+from streams.checkpoint import BROKEN
+from streams.shelf import RuleShelf
+from tests.simulation.breakage import breakable
+from tests.simulation.faults import Faults
+from tests.simulation.judge import judge
+from tests.simulation.loop import Died, Process
+from tests.simulation.network import BrokerError
+from tests.simulation.plants import NONE, Plant
+from tests.simulation.site import Site
+from tests.simulation.traffic import BOOKS, Traffic, book
+from tests.simulation.worker import Worker, open_shards
+
+TROUBLED_S = (8.0, 20.0, 30.0)
+DRAIN_S_MAX = 60.0
+LIVES_MAX = 60  # of workers in a run; more is a crash loop
+LINES = 40  # of the trace, for whoever looks for the fault
+
+
+class Report(NamedTuple):
+    """faults: empty when all is well. trace: all that happened. steps: of the loop."""
+
+    seed: int
+    faults: list[str]
+    trace: str
+    steps: int
+
+    def __str__(self) -> str:
+        faults = "\n".join(f"  {fault}" for fault in self.faults)
+        last = "\n".join(self.trace.splitlines()[-LINES:])
+        return (
+            f"seed {self.seed} fails; see it again with\n"
+            f"    python -m tests.simulation --seed {self.seed}\n{faults}\n"
+            f"the last steps:\n{last}"
+        )
+
+
+class Run:
+    """A seed's world."""
+
+    def __init__(self, site: Site) -> None:
+        self.workers: list[Worker] = []
+        self.shelves: list[RuleShelf] = []
+        self._site = site
+        self._lives = 0
+        self._is_ending = False
+        chance = site.chance
+        self._books = [book(n) for n in chance.sample(range(BOOKS), chance.choice([1, 1, 2]))]
+        self.troubled_s = chance.choice(TROUBLED_S)
+        self.traffic = Traffic(site, self.troubled_s)
+        self.faults = Faults(site, self, self.traffic)
+
+    def start_worker(self) -> None:
+        """With any of the rule sets: upgrades are under way."""
+        site = self._site
+        assert self._lives < LIVES_MAX, "workers die again and again"
+        self._lives += 1
+        process = Process(f"w{self._lives}", self._bury)
+        own = RuleShelf(site.chance.choice(self._books), site.topics.rules.name, self._fetch)
+        self.shelves.append(own)
+        worker = Worker(site, process, own)
+        self.workers.append(worker)
+        site.note(process.name, f"starts with the rules {own.own.digest[:4]}")
+        worker.start()
+
+    async def _fetch(self, digest: str) -> bytes | None:
+        known = {book.digest: book.content for book in self._books}
+        await self._site.network.ask(lambda: None)
+        return known.get(digest)
+
+    def _bury(self, process: Process, code: int, why: str) -> None:
+        """It died; somebody starts another, as a supervisor does."""
+        site = self._site
+        site.note(process.name, f"ends with {code}: {why}")
+        self.workers = [worker for worker in self.workers if worker.process is not process]
+        if code not in (0, -9, BROKEN):
+            site.faults.append(f"{process.name} refuses: {why}")
+        if not self._is_ending and len(self.workers) < 3:
+            site.loop.call_later(
+                site.chance.uniform(0.1, 3), self.start_worker, context=site.loop.outside
+            )
+
+    def live(self) -> None:
+        """Trouble, healing, draining, a stop in good order."""
+        loop = self._site.loop
+        for _ in range(self._site.chance.randint(1, 3)):
+            self.start_worker()
+        self.faults.draw(self.troubled_s)
+        self._pass(self.troubled_s)
+        self.faults.heal()
+        self._site.note("faults", "healed")
+        give_up_s = loop.now_s + DRAIN_S_MAX
+        while not self._is_drained():
+            assert loop.now_s < give_up_s, "it does not drain"
+            self._pass(1.0)
+        self._is_ending = True
+        while self.workers:  # one after the other: who is left takes over
+            self.workers[0].stopping = True
+            gone = self.workers[0]
+            loop.run_until(lambda gone=gone: gone not in self.workers)
+
+    def _pass(self, seconds: float) -> None:
+        """Time goes on for so long."""
+        loop = self._site.loop
+        passed: list[bool] = []
+        loop.call_later(seconds, passed.append, True, context=loop.outside)
+        loop.run_until(lambda: bool(passed))
+
+    def _is_drained(self) -> bool:
+        """All is read and told, and the partitions have owners."""
+        site = self._site
+        shards = [
+            (runtime.agent.source, partition, shard)
+            for worker in self.workers
+            for runtime in worker.runtimes
+            for partition, shard in runtime.shards.items()
+            if shard.ready
+        ]
+        return len(open_shards(self.workers)) == 2 * site.settings.partitions and all(
+            shard.committed == shard.next == shard.kept.next == site.broker.logs[topic, p].end
+            for topic, p, shard in shards
+        )
+
+
+_parse = lru_cache(maxsize=BOOKS)(parse)
+_compiled = lru_cache(maxsize=BOOKS)(lambda digest: compile_rules(_by_digest()[digest]))
+
+
+@lru_cache(maxsize=1)
+def _by_digest() -> dict[str, object]:
+    return {book(n).digest: book(n) for n in range(BOOKS)}
+
+
+def simulate(seed: int, plant: Plant = NONE, *, watches: bool = True) -> Report:
+    """The same seed gives the same trace."""
+    site = Site(seed, plant, watches=watches)
+    with (
+        breakable(),
+        mock.patch.object(shelf, "parse", _parse),
+        mock.patch.object(shelf, "compile_rules", lambda book: _compiled(book.digest)),
+        mock.patch.object(runtime, "SLICE_RECORDS", 5),
+        plant.patch(),
+    ):
+        run = Run(site)
+        try:
+            run.live()
+        except AssertionError as error:
+            site.faults.append(f"{type(error).__name__}: {error}")
+        finally:
+            site.loop.bury()
+        expected = (Died, BrokerError, TimeoutError)
+        site.faults += [repr(error) for error in site.loop.unexpected(expected)]
+        if not site.faults:
+            site.faults += judge(site, run.shelves)
+    return Report(seed, site.faults, site.tell(len(site.trace)), site.loop.steps)

@@ -1,0 +1,125 @@
+"""What comes in from outside: rules, and raw records: good, late, twice, bad, breaking the engine.
+
+Rules and events are those of the laws (tests/laws), with seconds for their hours, so that
+deadlines fall due within a run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from rules.loader import RuleBook, parse
+from streams.ports import Row
+from tests.laws.random_rules import TYPES, rule
+from tests.laws.streams_of_events import MIXTURES, data
+from tests.simulation.site import Site
+from tests.story import COMMON, OFFICE, TESTS
+
+BOOKS = 24  # rule sets there are; compiling one takes longer than a run
+UNREAL = re.compile(r"\bb[hd]\b|\d+b[hd]|calendar|day_number")
+ACCOUNTS = ["ann", "bob", "cid", "dan", "eve"]
+BREAKING = "breaks"  # an event with this in its data breaks the engine
+CURSED = "cursed"  # an account whose deadlines break the engine
+BAD: list[tuple[bytes | None, bytes | None]] = [
+    (b"ann", b"{"),
+    (b"ann", None),
+    (b"\xff", b"{}"),
+    (None, b'{"specversion":"1.0","id":"1","source":"//x","type":"a.b"}'),
+    (b"bob", b"[1]"),
+]
+LATE_MS = [500, 1_000, 2_000, 3_000, 5_000, 8_000, 30_000]
+
+
+@lru_cache(maxsize=BOOKS)
+def book(number: int) -> RuleBook:
+    """One to four rules in wall time."""
+    chance = Random(number)
+    forms: list[dict[str, Any]] = []
+    while len(forms) < 1 + number % 4:
+        form = quickened(rule(chance))
+        if not UNREAL.search(json.dumps(form)):
+            forms.append({**COMMON, "tests": TESTS, "id": f"rule-{len(forms)}", **form})
+    content = json.dumps({"v": 1, "rules": forms, "calendars": [OFFICE]})
+    return parse(content.encode())
+
+
+def quickened(form: Any) -> Any:
+    """Seconds for hours."""
+    if isinstance(form, dict):
+        return {name: quickened(field) for name, field in form.items()}
+    if isinstance(form, list):
+        return [quickened(item) for item in form]
+    if isinstance(form, str):
+        form = re.sub(r"^(\d+)h$", r"\1s", form)
+        return re.sub(r"^(\d+)m$", lambda found: f"{int(found[1]) // 30}s", form)
+    return form
+
+
+class Traffic:
+    """bad, breaking: shares of such records. quiet: a feed that says nothing for now."""
+
+    def __init__(self, site: Site, until_s: float) -> None:
+        chance = site.chance
+        self.quiet: str | None = None
+        self._site = site
+        self._types = chance.choice(MIXTURES[2:])
+        self._accounts = ACCOUNTS[: chance.randint(1, len(ACCOUNTS))]
+        self._bad = chance.choice([0, 0, 0.05])
+        self._breaking = chance.choice([0, 0, 0.02])
+        if chance.random() < 0.2:
+            self._accounts = [*self._accounts, CURSED]
+        self._earlier: list[dict[str, Any]] = []
+        self._number = 0
+        at_s, gap_s = 0.0, chance.choice([0.1, 0.2, 0.4])
+        while at_s < until_s:
+            burst = chance.random() < 0.05
+            for _ in range(chance.randint(5, 30) if burst else 1):
+                site.loop.call_at(at_s, self._send, context=site.loop.outside)
+            at_s += chance.expovariate(1 / gap_s)
+
+    def _send(self) -> None:
+        site, chance = self._site, self._site.chance
+        partition = chance.randrange(site.settings.partitions)
+        draw = chance.random()
+        if draw < self._bad:
+            row = Row(*chance.choice(BAD))
+        elif draw > 0.998 and self._bad:
+            site.broker.append((site.topics.interactions.name, partition), Row(b"\0what", b"{}"))
+            return
+        else:
+            event = self._event(site.broker.now_ms())
+            if event["source"].endswith(self.quiet or " "):
+                return
+            row = Row(event["subject"].encode(), json.dumps(event).encode())
+        site.broker.append((site.topics.raw.name, partition), row)
+
+    def _event(self, now_ms: int) -> dict[str, Any]:
+        """`n` in its data tells each from all others."""
+        chance = self._site.chance
+        late_ms = chance.choice(LATE_MS) if chance.random() < 0.2 else 0
+        if chance.random() < 0.01:
+            late_ms = -60_000  # from the future
+        self._number += 1
+        event = {
+            "specversion": "1.0",
+            "id": f"e{self._number}",
+            "source": chance.choice(["//test/crm", "//test/web"]),
+            "type": chance.choice(self._types) if chance.random() < 0.9 else TYPES[1],
+            "time": datetime.fromtimestamp((now_ms - late_ms) / 1000, UTC).isoformat(),
+            "subject": chance.choice(self._accounts),
+        }
+        if self._earlier and chance.random() < 0.1:
+            repeated = chance.choice(self._earlier[-5:])
+            event |= {"id": repeated["id"], "source": repeated["source"]}
+        if self._earlier and chance.random() < 0.05:
+            event = dict(chance.choice(self._earlier[-5:]))
+        event["data"] = {**data(chance), "number": self._number}
+        if chance.random() < self._breaking:
+            event["data"][BREAKING] = True
+        self._earlier.append(event)
+        return event
