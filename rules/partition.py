@@ -123,6 +123,16 @@ class Partition:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
+    def count_due(self, until_ms: int) -> int:
+        """Deadlines up to there: of a heap, only what is due and its children are looked at."""
+        heap, waiting, found = self.context.heap, [0], 0
+        while waiting:
+            place = waiting.pop()
+            if place < len(heap) and heap[place][0] <= until_ms:
+                found += 1
+                waiting += (2 * place + 1, 2 * place + 2)
+        return found
+
     def header(self) -> dict[str, Any]:
         """What a checkpoint must keep beside the accounts."""
         return {

@@ -200,13 +200,11 @@ class FollowJob:
 
     def gauges(self, until_ms: int) -> Mapping[str, float]:
         """Deadlines in the heap are an upper bound: cases that moved on leave an entry behind."""
-        heap = self.partition.context.heap
-        due = self.next_deadline()
-        overdue = sum(entry[0] <= until_ms for entry in heap) if due and due <= until_ms else 0
+        self.next_deadline()  # takes the first ones out that count no longer
         return {
             "pathline_accounts": len(self.partition.accounts),
-            "pathline_deadlines_open": len(heap),
-            "pathline_deadlines_overdue": overdue,
+            "pathline_deadlines_open": len(self.partition.context.heap),
+            "pathline_deadlines_overdue": self.partition.count_due(until_ms),
         }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.account import Limits
 from rules.engine import EngineFault
@@ -149,3 +151,11 @@ def test_erasing_a_stranger_changes_nothing_but_is_written_down() -> None:
     engine.dirty.clear()
     engine.erase("nobody")
     assert (engine.dirty, len(engine.accounts), engine.stats["erased"]) == ({"nobody"}, 3, 0)
+
+
+@given(dues=st.lists(st.integers(0, 50), max_size=60), until=st.integers(-1, 51))
+def test_the_deadlines_that_are_due_are_counted(dues: list[int], until: int) -> None:
+    partition = Story(rule_set(SLA)).partition
+    for n, due in enumerate(dues):
+        partition.context.schedule(due, f"a{n}", "r", "")
+    assert partition.count_due(until) == sum(due <= until for due in dues)
