@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from models.errors import BadRule, BadSetting, Unavailable
 from streams.checkpoint import BROKEN, Checkpointer, Layout
 from streams.clock import Clock
+from streams.collector import uncollected
 from streams.control import Control, Tick, encode_control
 from streams.job import Job, Poison, Record, TooManyRejects
 from streams.metrics import Metrics
@@ -111,7 +112,9 @@ class Runtime:
             check_position(f"{source}/{partition}", position.told or beginning, beginning, end)
             job = await self.agent.make_job(partition, position.header, shard.poison)
             if position.header:
-                job.restore(((k, v) for k, v in blobs.items() if k[:1] != b"\0"), position.header)
+                with uncollected():
+                    accounts = ((k, v) for k, v in blobs.items() if k[:1] != b"\0")
+                    job.restore(accounts, position.header)
         except (BadRule, BadSetting, Unavailable) as refusal:
             ports.die(REFUSED, str(refusal))
         shard.open(job, position, ports.clock.steady_s())

@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streams.broker import EmbeddedKafka
-from tests.chaos.finding import Finding, failed
+from tests.chaos.finding import Finding
+from tests.chaos.play import play
 from tests.chaos.registry import FAULTS, Fault
-from tests.chaos.report import line, write
+from tests.chaos.report import write
 from tests.chaos.stage import JARS, Stage
 
 BUILD = Path("build")
@@ -47,20 +48,6 @@ def chosen(only: str | None) -> list[Fault]:
     if unknown := set(names) - {fault.name for fault in FAULTS}:
         sys.exit(f"--only {','.join(sorted(unknown))}: there is no such fault; see --list")
     return [fault for fault in FAULTS if fault.name in names]
-
-
-async def play(fault: Fault, stage: Stage) -> Finding:
-    """One fault to its end; an error in it is a broken promise too."""
-    began = time.monotonic()
-    try:
-        await stage.start()
-        async with asyncio.timeout(fault.bound_s):
-            found = await fault.play(stage)
-    except Exception as error:  # the other faults are still worth playing
-        found = failed(fault.story.partition(". ")[2].partition(".")[0], error)
-    found.seconds = time.monotonic() - began
-    print(line(fault.name, found), flush=True)
-    return found
 
 
 async def run(faults: Sequence[Fault], seed: int, size: float) -> dict[str, Finding]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from tests.bench.backlog import PATH, drained
 from tests.bench.feeder import open_feeder
+from tests.bench.rules import RULES
 from tests.bench.stage import Plan
 from tests.bench.stage import Stage as Bench
 from tests.bench.steady import WARM_S, Run
@@ -38,13 +39,13 @@ async def overload(stage: Stage) -> Finding:
     """
     seconds = stage.scaled(OVERLOAD_S)
     found = Finding(f"{OVERLOAD} times the capacity for {seconds:.0f} s")
-    async with stage.site("OVERLOAD", uncommitted_records_max=10_000) as site:
+    async with stage.site("OVERLOAD", rules=RULES, uncommitted_records_max=10_000) as site:
         slow = site.folder / "slow"
         slow.touch()
         worker = site.start(command=planted("slow", RECORD_US, slow))
         await worker.ready()
         feed = asyncio.create_task(_pace(site, seconds, OVERLOAD * CAPACITY))
-        await asyncio.sleep(seconds / 4)
+        await asyncio.sleep(min(30, seconds / 2))  # until the buffers are full
         early, early_lag = worker.rss_mb(), (await worker.readings())["pathline_lag_records"]
         await feed
         found.rss_mb = early, worker.rss_mb()
@@ -66,7 +67,7 @@ async def _pace(site: Site, seconds: float, rate: float) -> None:
     events = int(seconds * rate)
     begin_ms = time.time_ns() // 1_000_000 - span_ms
     seed = site.chance.randrange(2**32)
-    rows = traffic(events, accounts=2_000, seed=seed, start_ms=begin_ms, span_ms=span_ms)
+    rows = traffic(events, accounts=200, seed=seed, start_ms=begin_ms, span_ms=span_ms)
     async with open_feeder(site.settings, site.topics.raw.name) as feeder:
         await feeder.pace(rows, rate)
 
