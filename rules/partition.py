@@ -105,11 +105,8 @@ class Partition:
         return context.take()
 
     def erase(self, account: str) -> None:
-        """Forget an account, and say nothing of it; an event of it that comes later is its first.
-
-        It counts as changed, so that whoever writes changes down deletes it.
-        """
-        self.dirty.add(account)
+        """Forget an account, and say nothing of it; an event that comes later is its first."""
+        self.dirty.discard(account)
         if self.accounts.pop(account, None) is not None:
             heap = self.context.heap
             heap[:] = [entry for entry in heap if entry[1] != account]

@@ -122,9 +122,10 @@ def _operator(settings: Settings) -> Made:
     topics = Topics(settings)
     rights = [*_on(LOOK, *topics), *_on(BOTH, topics.dead_letters, topics.interactions)]
     rights += _on(BOTH, topics.raw, topics.alert_state)
-    rights += _on(READ, *_alerts(topics), topics.shadow_alerts, topics.follow_changelog)
+    rights += _on(READ, topics.follow_changelog)
     replay = f"{settings.app_id}-dead-letters-replay"
     rights.append(Access(Kind.TRANSACTIONAL_ID, replay, WRITE))
+    rights.append(Access(Kind.GROUP, settings.app_id, ("Describe",)))
     return "dead letters and erasure: `pathline dead-letters`, `pathline erase`", _merge(rights)
 
 

@@ -12,6 +12,7 @@ from streams.commands import (
     dead_letters,
     demo,
     doctor,
+    erase,
     rules,
     send,
     settings,
@@ -41,6 +42,7 @@ app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
+app.command("erase")(erase.command)
 
 
 @app.callback()

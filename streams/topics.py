@@ -17,7 +17,8 @@ BOUNDS = ("retention.ms", "max.message.bytes", "min.insync.replicas")  # more th
 DEAD_HEADERS_BYTES = 65_536  # what a dead letter says of itself, beside the whole record
 FATAL = ("partitions", "cleanup.policy", "max.message.bytes")  # the worker refuses to start
 TUNING = ("segment.bytes", "min.cleanable.dirty.ratio")  # set by us, free to anyone later
-COMPACT = {"cleanup.policy": "compact"}
+# So old is an erased account's state at most; without a limit the newest segment never goes.
+COMPACT = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS)}
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ def _finding(topic: Topic, setting: str, expected: str, found: str, mend: str) -
 def _fits(name: str, expected: str, found: str) -> bool:
     if name in TUNING:
         return True
+    if name == "max.compaction.lag.ms" and found.isdigit():
+        return int(found) <= int(expected)
     if name in BOUNDS and found.lstrip("-").isdigit():
         return int(found) >= int(expected) or (name == "retention.ms" and found == "-1")
     return found == expected

@@ -80,6 +80,7 @@ class FollowJob:
         self._state_bytes_max = state_bytes_max
         self._applied = 0
         self._waiting: list[tuple[Output, int | None]] = []
+        self._erased: list[str] = []
 
     @property
     def clock(self) -> int:
@@ -148,6 +149,7 @@ class FollowJob:
                 return self.partition.feed(name, max_stale_ms, stale, lead)
             case Erase(account=account):
                 self.partition.erase(account)
+                self._erased.append(account)
                 self._quarantine.release(account)
                 return []
         raise AssertionError(f"a control record that nobody obeys: {control}")
@@ -155,18 +157,19 @@ class FollowJob:
     def snapshot(self, now_ms: int) -> Snapshot:
         partition = self.partition
         dirty = partition.dirty
-        changes = [(id.encode(), self._encode(partition.accounts.get(id))) for id in dirty]
+        changes: list[tuple[bytes, bytes | None]] = [(id.encode(), None) for id in self._erased]
+        self._erased.clear()
+        accounts = partition.accounts
+        changes += [(id.encode(), self._encode(accounts[id])) for id in dirty if id in accounts]
         dirty.clear()
         header = {**partition.header(), "rejects": self._rejects.header()}
         header |= {"sealed": True} if self._seal.closed else {}
         return self.tell(now_ms)._replace(changes=changes, header=header)
 
-    def _encode(self, account: Account | None) -> bytes | None:
-        """For the changelog; an erased account is deleted there. One that no record of it can hold
-        goes into quarantine, or each checkpoint would end the worker.
+    def _encode(self, account: Account) -> bytes:
+        """For the changelog. An account that no record of it can hold goes into quarantine, or each
+        checkpoint would end the worker.
         """
-        if account is None:
-            return None
         value = encode_account(account)
         if len(value) > self._state_bytes_max:
             self._quarantine.confine(account.id)

@@ -111,7 +111,7 @@ def acls(
 
 def rights_table(role: Role) -> Table:
     """For people."""
-    table = Table("on", "name", "may", box=SIMPLE_HEAD, title_justify="left",
+    table = Table("on", Column("name", no_wrap=True), "may", box=SIMPLE_HEAD, title_justify="left",
                   title=f"{role.name}: {role.purpose}")  # fmt: skip
     for right in role.rights:
         name = right.name + ("*" if right.pattern == "prefixed" else "")

@@ -314,8 +314,10 @@ async def published(settings: Settings) -> Verdict:
                 verdict.add(name, json.loads(record.value or b""))
     for records in (await stored(settings, topics.follow_changelog.name)).values():
         for record in records:
-            if record.key and record.key[:1] != b"\x00" and record.value:
-                verdict.accounts[record.key.decode()] = decode_account(record.value)
+            if record.key and record.key[:1] != b"\x00":
+                verdict.accounts.pop(record.key.decode(), None)
+                if record.value:
+                    verdict.accounts[record.key.decode()] = decode_account(record.value)
     return verdict
 
 

@@ -20,6 +20,7 @@ COMMANDS = [
     "dead-letters list",
     "dead-letters replay",
     "doctor",
+    "erase",
 ]
 LIMITS = RawLimits(bytes_max=1_000_000, skew_ms=0)
 NOW_MS = 1_790_000_000_000  # later than all that is simulated here
