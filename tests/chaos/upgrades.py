@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 
 from tests.chaos.finding import Finding
 from tests.chaos.logs import REFUSED, refuses
@@ -14,8 +14,8 @@ LATER = planted("later")
 
 async def rolling_upgrade(stage: Stage) -> Finding:
     """F20. One worker after the other is replaced by a later release, which writes its state in a
-    new version. An old worker that is handed such a partition refuses it, loudly, and does so again
-    until it is replaced too. Then nobody can go back by mistake.
+    new version. An old worker that is handed such a partition refuses it, loudly, until it is
+    replaced too. Then nobody can go back by mistake.
     """
     found = Finding("rolling upgrade over a new version of the state, then a downgrade")
     async with stage.site("F20") as site:
@@ -27,13 +27,17 @@ async def rolling_upgrade(stage: Stage) -> Finding:
             later = site.start("later", LATER, instance_id=None)
             await later.ready()
             await later.applies(100)  # it has written some state, in its version
-            await later.kill()  # the old one is handed its partitions, till it is back
-            await asyncio.sleep(5)
-            found.figures["old_worker_exits"] = list(one.exits)
-            found.promise(set(one.exits) <= {REFUSED}, f"the old one ended with {one.exits}")
+            await later.end()  # its partitions are handed to the old one
+
+            async def has_refused() -> bool:
+                return REFUSED in one.exits
+
+            await one.wait_until(has_refused)
+            found.promise(set(one.exits) == {REFUSED}, f"the old one ended with {one.exits}")
             one.command = LATER
-            one.worker.process.terminate()
-            found.recovery_s = await one.ready(90)
+            began = time.monotonic()
+            await one.wait_until(one.is_ready)
+            found.recovery_s = time.monotonic() - began
         found = await site.settle(found)
         await refuses(site, found, "downgrade", "start the release that wrote it, or a later one")
         return found
