@@ -6,12 +6,14 @@ own web server shows customers' state, so it is never started.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -25,6 +27,17 @@ log = logging.getLogger(__name__)
 
 BEAT_S_MAX = 10.0
 CHECKPOINT_S_MAX = 30.0
+CONNECTION_S_MAX = 10.0
+CONNECTIONS_MAX = 64
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Not a stranger's wrong request, which aiohttp would log with its bytes."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+HTTP = logging.getLogger(f"{__name__}.http")
+HTTP.addFilter(is_ours)
 
 
 class Worker(Protocol):
@@ -78,26 +91,44 @@ class HealthServer(Service):
         self._worker = worker
         self._metrics = metrics
         self._clock = clock
+        self.connection_s_max = CONNECTION_S_MAX
+        self._listener: asyncio.Server | None = None
 
     async def on_start(self) -> None:
         app = web.Application()
-        app.router.add_get("/metrics", self._show_metrics)
-        app.router.add_get("/healthz", self._show_health)
-        app.router.add_get("/readyz", self._show_readiness)
-        self._runner = web.AppRunner(app, access_log=None)
+        app.router.add_get("/metrics", self._show_metrics, allow_head=False)
+        app.router.add_get("/healthz", self._show_health, allow_head=False)
+        app.router.add_get("/readyz", self._show_readiness, allow_head=False)
+        self._runner = web.AppRunner(app, access_log=None, logger=HTTP)
         await self._runner.setup()
+        loop = asyncio.get_running_loop()
         try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
+            self._listener = await loop.create_server(self._admit, self.host, self.port)
         except OSError as error:
             raise BadSetting(
                 f"cannot listen on {self.host}:{self.port} ({error.strerror}): set"
                 " PATHLINE_METRICS_PORT to a free port, or 0 for any"
             ) from None
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listener.sockets[0].getsockname()[1]
         log.info("metrics and health on http://%s:%s/metrics", self.host, self.port)
 
     async def on_stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
+
+    def _admit(self) -> asyncio.BaseProtocol:
+        """A connection ends soon, whatever its client does or does not do; beyond a number, at
+        once: neither files nor memory can be held by whoever can connect.
+        """
+        server = self._runner.server
+        assert server is not None, "on_start has set the runner up"
+        is_full = len(server.connections) >= CONNECTIONS_MAX
+        connection = server()
+        asyncio.get_running_loop().call_later(
+            0 if is_full else self.connection_s_max, _end, connection
+        )
+        return connection
 
     async def _show_metrics(self, request: web.Request) -> web.Response:
         text = generate_latest(self._metrics.registry)
@@ -108,6 +139,11 @@ class HealthServer(Service):
 
     async def _show_readiness(self, request: web.Request) -> web.Response:
         return _answer(find_lacks(self._worker))
+
+
+def _end(connection: web.RequestHandler) -> None:
+    if connection.transport is not None:
+        connection.transport.abort()
 
 
 def _answer(faults: list[str]) -> web.Response:

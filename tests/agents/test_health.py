@@ -12,7 +12,14 @@ from aiohttp import ClientSession
 
 from models.errors import BadSetting
 from streams.gauges import lag_of, read_shards
-from streams.health import BEAT_S_MAX, CHECKPOINT_S_MAX, HealthServer, find_ills, find_lacks
+from streams.health import (
+    BEAT_S_MAX,
+    CHECKPOINT_S_MAX,
+    CONNECTIONS_MAX,
+    HealthServer,
+    find_ills,
+    find_lacks,
+)
 from streams.metrics import Metrics
 from tests.agents.world import EchoAgent, World, WorldWorker
 
@@ -138,6 +145,73 @@ async def test_health_and_readiness_answer(server: HealthServer) -> None:
 @pytest.mark.parametrize("path", ["/", "/table/follow/acme/", "/router/", "/graph", "/metrics/x"])
 async def test_nothing_else_is_there(server: HealthServer, path: str) -> None:
     assert (await get(server, path))[0] == 404
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz"])
+async def test_it_can_be_read_and_nothing_else(
+    server: HealthServer, method: str, path: str
+) -> None:
+    url = f"http://127.0.0.1:{server.port}{path}"
+    async with ClientSession() as client, client.request(method, url) as answer:
+        assert answer.status == 405
+
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connected(server: HealthServer) -> Stream:
+    return await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def outcome(stream: Stream) -> bytes:
+    """All that is answered until the other side ends it."""
+    reader, writer = stream
+    try:
+        async with asyncio.timeout(5):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_slow_clients_block_nobody_and_are_shown_out(server: HealthServer) -> None:
+    server.connection_s_max = 0.3
+    slow = [await connected(server) for _ in range(20)]
+    for _, writer in slow:
+        writer.write(b"GET /metrics HTTP/1.1\r\nX-A: ")
+    assert (await get(server, "/healthz"))[0] == 200
+    assert await asyncio.gather(*map(outcome, slow)) == [b""] * 20
+
+
+async def test_more_connections_than_enough_are_ended_at_once(server: HealthServer) -> None:
+    held = [await connected(server) for _ in range(CONNECTIONS_MAX)]
+    await asyncio.sleep(0)
+    assert await outcome(await connected(server)) == b""
+    for _, writer in held:
+        writer.close()
+        await writer.wait_closed()
+    assert (await get(server, "/healthz"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /metrics HTTP/1.1\r\n" + b"X-A: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\n" + b"X-A: 1\r\n" * 10_000 + b"\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+        b"m4rked\r\n\r\n",
+    ],
+    ids=["long header", "many headers", "long path", "no HTTP"],
+)
+async def test_heads_are_bounded_and_not_logged(
+    server: HealthServer, head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = await connected(server)
+    stream[1].write(head)
+    assert (await outcome(stream)).startswith(b"HTTP/1.0 400")
+    assert not re.search("m4rked|aaaaaaaa", caplog.text)
 
 
 async def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
