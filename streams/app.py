@@ -101,7 +101,9 @@ class Composition:
             metrics=self.metrics,
             die=self.die,
         )
-        pace = Pace(settings.checkpoint_s, settings.output_delay_s, settings.tick_every_s)
+        is_ingest = agent.name == INGEST
+        delay_s = settings.ingest_delay_s if is_ingest else settings.output_delay_s
+        pace = Pace(settings.checkpoint_s, delay_s, settings.tick_every_s)
         lateness_ms = int(settings.lateness_s * 1000)
         limits = Limits(pace, settings.uncommitted_records_max, lateness_ms)
         runtime = Runtime(agent, layout, ports, limits)

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     checkpoint_s: float = Field(
         2.0, gt=0, description="s; the state of a partition is written this often, when it moved"
     )
+    ingest_delay_s: float = Field(
+        0.02, ge=0, description="s; validated events wait no longer than this for their checkpoint"
+    )
     output_delay_s: float = Field(
         0.05, ge=0, description="s; outputs wait no longer than this: they go ahead of the state"
     )

@@ -58,7 +58,7 @@ async def test_it_is_back_within_seconds_after_a_kill(prepared: Settings, tmp_pa
 async def test_sigterm_is_a_last_checkpoint_and_a_clean_end(
     prepared: Settings, tmp_path: Path
 ) -> None:
-    rare = prepared.model_copy(update={"checkpoint_s": 60.0, "output_delay_s": 60.0})
+    rare = prepared.model_copy(update={"checkpoint_s": 60.0, "ingest_delay_s": 60.0})
     topics = Topics(prepared)
     with workers() as start:
         worker = start(rare, tmp_path / "worker.log", "--agents", "ingest")
