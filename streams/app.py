@@ -24,6 +24,7 @@ from streams.faust_app import PathlineApp, make_app
 from streams.feed_watch import FeedWatch
 from streams.horizon import RawHorizon
 from streams.keyring import Keyring, Signer
+from streams.logs import tell_error
 from streams.metrics import Metrics
 from streams.ports import Die
 from streams.probe import OffsetProbe
@@ -151,6 +152,6 @@ def _deliver_to(runtime: Runtime, die: Die) -> Callable[[Any], Any]:
             try:
                 await runtime.receive(event.message.partition, event.value)
             except Exception as error:  # an agent that raises loses its message: stop instead
-                die(BROKEN, f"{runtime.agent.name}: {type(error).__name__}: {error}")
+                die(BROKEN, f"{runtime.agent.name}: {tell_error(error)}")
 
     return receive

@@ -17,7 +17,7 @@ from faust.types import TP
 from streams.checkpoint import BROKEN
 from streams.clock import Clock
 from streams.connection import faust_options
-from streams.logs import SERVICES
+from streams.logs import SERVICES, tell_error
 from streams.ports import Die
 from streams.runtime import REFUSED, Runtime
 from streams.settings import Settings
@@ -133,7 +133,7 @@ class PathlineApp(faust.App):
         try:
             await asyncio.gather(*map(work, self.runtimes))
         except Exception as error:  # Faust would log it and go on, and records would be lost
-            self.die(BROKEN, f"{type(error).__name__}: {error}")
+            self.die(BROKEN, tell_error(error))
 
 
 def make_app(settings: Settings, group: str) -> PathlineApp:

@@ -9,13 +9,36 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from traceback import extract_tb
 from typing import Literal
 
 import msgspec
+from aiokafka.errors import KafkaError
+
+from models.errors import PathlineError
 
 LIBRARIES = ("aiokafka", "faust", "mode")
 SERVICES = logging.getLogger("faust.services")  # of our subclasses; they report as the library does
 TEXT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+
+
+def tell_error(error: BaseException) -> str:
+    """What may be logged of it: the words of our errors and of Kafka's; of a bug the kind and the
+    places, since its words may hold a payload.
+
+    >>> tell_error(KafkaError("no broker"))
+    "KafkaError('no broker')"
+    >>> tell_error(ValueError("acme"))
+    'ValueError at '
+    """
+    if isinstance(error, PathlineError):
+        return str(error)
+    if isinstance(error, KafkaError):
+        return repr(error)
+    frames = extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return f"{type(error).__name__} at {' > '.join(places)}"
 
 
 class JsonLines(logging.Formatter):
