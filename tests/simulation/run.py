@@ -63,6 +63,8 @@ class Run:
     def start_worker(self) -> None:
         """With any of the rule sets: upgrades are under way."""
         site = self._site
+        if self._is_ending:
+            return
         assert self._lives < LIVES_MAX, "workers die again and again"
         self._lives += 1
         process = Process(f"w{self._lives}", self._bury)
@@ -104,10 +106,9 @@ class Run:
             assert loop.now_s < give_up_s, "it does not drain"
             self._pass(1.0)
         self._is_ending = True
-        while self.workers:  # one after the other: who is left takes over
-            self.workers[0].stopping = True
-            gone = self.workers[0]
-            loop.run_until(lambda gone=gone: gone not in self.workers)
+        for worker in self.workers:
+            worker.stopping = True
+        loop.run_until(lambda: not self.workers and not self._site.broker.has_open())
 
     def _pass(self, seconds: float) -> None:
         """Time goes on for so long."""
