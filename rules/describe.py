@@ -7,6 +7,7 @@ from typing import Any
 
 from models.duration import Duration
 from rules.loader import RuleBook
+from rules.overlay import Change, Overlaid
 
 LABELS: dict[str, dict[str, str]] = {
     "sla": {
@@ -56,7 +57,8 @@ def describe(book: RuleBook, rule_id: str) -> list[tuple[str, str]]:
 
     Raises KeyError when there is no such rule.
     """
-    raw = book.documents[rule_id].value
+    document = book.documents[rule_id]
+    raw = document.value
     rows = [
         ("rule", f"{raw['id']} {raw['version']}"),
         ("title", raw["title"]),
@@ -70,7 +72,13 @@ def describe(book: RuleBook, rule_id: str) -> list[tuple[str, str]]:
         rows.append(("then", raw["suggested_action"]))
     silent = sum(not test["expect"] for test in raw["tests"])
     rows.append(("tests", f"{len(raw['tests'])}, {silent} of them silent"))
+    if isinstance(document, Overlaid):
+        rows += [("overlay", _change(change)) for change in document.changes]
     return rows
+
+
+def _change(change: Change) -> str:
+    return f"{change.name}: {change.value}, in the rule {change.was} ({change.where})"
 
 
 def _lines(field: str, value: Any) -> list[str]:

@@ -23,6 +23,7 @@ from models.errors import BadRule, BadSetting, Fault
 from models.opening import CalendarForm
 from rules.form_faults import did_you_mean, form_faults
 from rules.grammar import AnyRule
+from rules.overlay import entries, lay
 from rules.positions import Document
 from rules.soundness import form_sense, text_faults
 from rules.yaml_text import parse_document
@@ -52,19 +53,20 @@ class RuleBook:
         return {id: document.file for id, document in self.documents.items()}
 
 
-def load(rules_dir: Path, calendars_dir: Path) -> RuleBook:
-    """Every *.yml below the two folders.
+def load(rules_dir: Path, calendars_dir: Path, overlay: Path | None = None) -> RuleBook:
+    """Every *.yml below the two folders, with the overlay on the rules if there is one.
 
     Raises BadRule with all faults; BadSetting when a folder is not there or has no files.
     """
     faults: list[Fault] = []
     calendars = _read(calendars_dir, "PATHLINE_CALENDARS", faults)
-    rules = _read(rules_dir, "PATHLINE_RULES", faults)
+    rules = _read(rules_dir, "PATHLINE_RULES", faults, overlay)
     for document in (*calendars, *rules):
         name = Path(document.file).stem
         if document.value is not None and _id(document) != name:
             faults.append(document.fault(("id",), f"the file is called {name}.yml, so is the id"))
-    return _book(rules, calendars, faults)
+    laid = _read_file(overlay, "PATHLINE_OVERLAY", faults) if overlay else None
+    return _book(rules, calendars, faults, overlay=laid)
 
 
 def parse(content: bytes) -> RuleBook:
@@ -85,27 +87,36 @@ def parse(content: bytes) -> RuleBook:
     return _book(rules, calendars, [], content)
 
 
-def _read(folder: Path, variable: str, faults: list[Fault]) -> list[Document]:
-    """The files that could be read; one that could not has its fault, and no value."""
+def _read(
+    folder: Path, variable: str, faults: list[Fault], overlay: Path | None = None
+) -> list[Document]:
+    """The files of a folder; an overlay that lies there is none of them."""
     if not folder.is_dir():
         raise BadSetting(f"{variable}: {folder} is not a folder")
-    documents: list[Document] = []
-    for path in sorted(folder.rglob("*.y*ml")):
-        document = Document(str(path), None)
-        if path.suffix != ".yml":
-            faults.append(document.fault((), "is not read: call it .yml"))
-        else:
-            try:
-                document, own = parse_document(path.read_bytes().decode("utf-8-sig"), str(path))
-                faults += own
-            except UnicodeDecodeError as error:
-                faults.append(document.fault((), f"not UTF-8: {error.reason} at {error.start}"))
-            except OSError as error:
-                raise BadSetting(f"{variable}: {error}") from None
-        documents.append(document)
+    documents = [
+        _read_file(path, variable, faults)
+        for path in sorted(folder.rglob("*.y*ml"))
+        if overlay is None or path.resolve() != overlay.resolve()
+    ]
     if not documents:
         raise BadSetting(f"{variable}: there is no *.yml below {folder}")
     return documents
+
+
+def _read_file(path: Path, variable: str, faults: list[Fault]) -> Document:
+    """One that could not be read has its fault, and no value."""
+    document = Document(str(path), None)
+    if path.suffix != ".yml":
+        faults.append(document.fault((), "is not read: call it .yml"))
+        return document
+    try:
+        document, own = parse_document(path.read_bytes().decode("utf-8-sig"), str(path))
+        faults += own
+    except UnicodeDecodeError as error:
+        faults.append(document.fault((), f"not UTF-8: {error.reason} at {error.start}"))
+    except OSError as error:
+        raise BadSetting(f"{variable}: {error}") from None
+    return document
 
 
 def _book(
@@ -113,18 +124,33 @@ def _book(
     calendars: list[Document],
     faults: list[Fault],
     content: bytes | None = None,
+    overlay: Document | None = None,
 ) -> RuleBook:
     """content: what it was read from; without, the canonical form is written."""
     documents, sheets = _named(rules, faults), _named(calendars, faults)
-    known = {_id(document) or Path(document.file).stem for document in calendars}
+    known = _names(calendars)
     built = [_calendar(document, faults) for document in calendars]
-    forms = [_rule(document, known, faults) for document in rules]
+    sound: dict[str, Any] = {}
+    for document in rules:
+        before = len(faults)
+        form = _rule(document, known, faults)
+        if form is not None and len(faults) == before:
+            sound[form.id] = form
+    if overlay is not None:
+        for id in entries(overlay, faults):
+            if id in sound:
+                fields = [f.alias or name for name, f in type(sound[id]).model_fields.items()]
+                documents[id] = lay(overlay, documents[id], fields, faults)
+                sound[id] = _rule(documents[id], known, faults)
+            elif id not in (names := _names(rules)):
+                message = f"no rule {id!r}; {did_you_mean(id, names)}"
+                faults.append(overlay.fault(("rules", id), message, key=True))
     if faults:
         raise BadRule(faults)
     if content is None:
         content = _canonical(documents, sheets)
     return RuleBook(
-        rules=tuple(sorted(forms, key=lambda form: str(form.id))),
+        rules=tuple(sorted(sound.values(), key=lambda form: str(form.id))),
         calendars={calendar.id: calendar for calendar in built if calendar},
         content=content,
         digest=sha256(content).hexdigest(),
@@ -185,6 +211,11 @@ def _canonical(rules: Mapping[str, Document], calendars: Mapping[str, Document])
         "calendars": [calendars[name].value for name in sorted(calendars)],
     }
     return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _names(documents: Iterable[Document]) -> set[str]:
+    """The ids; of a file that could not be read the one that it is called by."""
+    return {_id(document) or Path(document.file).stem for document in documents}
 
 
 def _id(document: Document) -> str:

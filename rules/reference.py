@@ -20,6 +20,7 @@ from rules.grammar import RuleForm, WallSpan
 from rules.lint import CHECKS
 from rules.loader import KINDS
 from rules.meanings import MEANINGS
+from rules.overlay import OPEN
 from rules.timespan import span
 
 Form = type[BaseModel]
@@ -46,6 +47,7 @@ def reference() -> str:
     parts += ["### Calendar", _table(CalendarForm, ())]
     for form in _inner([CalendarForm]):
         parts += [f"### {form.__name__}", _table(form, ())]
+    parts += ["### Overlay", f"An overlay may set {', '.join(f'`{name}`' for name in OPEN)}."]
     checks = [f"| {number} | {c.level} | {c.title} |" for number, c in CHECKS.items()]
     parts += ["### Lint", "\n".join(["| number | level | what |", "|---|---|---|", *checks])]
     return "\n\n".join(parts) + "\n"

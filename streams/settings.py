@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     )
     rules: Path = Field(PACKAGE / "rules" / "library", description="folder of rule files")
     calendars: Path = Field(PACKAGE / "rules" / "calendars", description="folder of calendars")
+    overlay: Path | None = Field(
+        None,
+        description="file of what this customer sets for himself in the rules: thresholds, windows,"
+        " owners; docs/rules.md, Overlays",
+    )
     state_dir: Path = Field(
         Path(".pathline"), description="local files: embedded broker, Faust's data directory"
     )

@@ -30,6 +30,10 @@ Folder = Annotated[
 Calendars = Annotated[
     Path | None, typer.Option("--calendars", help="Folder of calendars; PATHLINE_CALENDARS.")
 ]
+Overlay = Annotated[
+    Path | None,
+    typer.Option("--overlay", help="What a customer sets for himself; default: PATHLINE_OVERLAY."),
+]
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of rules; none: all.")]
 
 app = typer.Typer(
@@ -40,9 +44,14 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_rules(rules: Folder = None, calendars: Calendars = None, json: Json = False) -> None:
+def list_rules(
+    rules: Folder = None,
+    calendars: Calendars = None,
+    overlay: Overlay = None,
+    json: Json = False,
+) -> None:
     """List the rules, and the digest that names them as a set."""
-    book = _load(rules, calendars)
+    book = _load(rules, calendars, overlay)
     if json:
         for form in book.rules:
             print_json({**_row(book, form.id), "digest": book.digest})
@@ -64,6 +73,10 @@ def run_tests(
     ids: Ids = None,
     rules: Folder = None,
     calendars: Calendars = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Run them with this overlay on the rules; else none, whatever is set."),
+    ] = None,
     junit_file: Annotated[
         Path | None, typer.Option("--junit", help="Write the outcome there as JUnit XML.")
     ] = None,
@@ -73,7 +86,8 @@ def run_tests(
 
     Example: pathline rules test trial.silent-to-day-11
     """
-    book = _load(rules, calendars)
+    settings = load_settings()
+    book = load(_short(rules or settings.rules), _short(calendars or settings.calendars), overlay)
     _known(book, ids)
     outcomes = check(book, ids or ())
     if junit_file:
@@ -95,12 +109,17 @@ def run_tests(
 
 
 @app.command("lint")
-def run_lint(rules: Folder = None, calendars: Calendars = None, json: Json = False) -> None:
+def run_lint(
+    rules: Folder = None,
+    calendars: Calendars = None,
+    overlay: Overlay = None,
+    json: Json = False,
+) -> None:
     """Find what is allowed and yet probably not meant; exit code 1 when something is found.
 
     A notice alone does not fail. A comment in the rule file silences: # lint: PL002 the reason
     """
-    book = _load(rules, calendars)
+    book = _load(rules, calendars, overlay)
     found = lint(book, round(load_settings().interactions_retention_d * DAY_MS))
     for finding in found:
         if json:
@@ -119,10 +138,11 @@ def say(
     rule: Annotated[str, typer.Argument(help="Id of a rule.")],
     rules: Folder = None,
     calendars: Calendars = None,
+    overlay: Overlay = None,
     json: Json = False,
 ) -> None:
     """Say in words what a rule does; with --json as it is written."""
-    book = _load(rules, calendars)
+    book = _load(rules, calendars, overlay)
     _known(book, [rule])
     if json:
         print_json(book.documents[rule].value)
@@ -139,9 +159,13 @@ def print_reference() -> None:
     typer.echo(reference(), nl=False)
 
 
-def _load(rules: Path | None, calendars: Path | None) -> RuleBook:
+def _load(rules: Path | None, calendars: Path | None, overlay: Path | None) -> RuleBook:
     settings = load_settings()
-    return load(_short(rules or settings.rules), _short(calendars or settings.calendars))
+    return load(
+        _short(rules or settings.rules),
+        _short(calendars or settings.calendars),
+        overlay or settings.overlay,
+    )
 
 
 def _short(path: Path) -> Path:

@@ -30,4 +30,4 @@ def run(
     if unknown or len(set(chosen)) < len(chosen):
         raise BadSetting(f"--agents {agents}: name each of {', '.join(NAMES)} at most once")
     settings = load_settings()
-    serve(settings, chosen, load(settings.rules, settings.calendars))
+    serve(settings, chosen, load(settings.rules, settings.calendars, settings.overlay))

@@ -120,3 +120,15 @@ def test_a_draft_is_not_run_and_that_is_told(shell: Shell) -> None:
     code, printed = shell.run("test")
     assert code == 0
     assert f"not run, draft or deprecated: {RULE}" in printed
+
+
+def test_an_overlay_is_seen_by_all_but_the_tests_which_ask_for_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("../acme.yml").write_text(f"rules: {{{RULE}: {{goal: {{within: 3h}}}}}}\n", "utf-8")
+    monkeypatch.setenv("PATHLINE_OVERLAY", "../acme.yml")
+    _, described = shell.run("describe", RULE, "--json")
+    assert json.loads(described)["goal"] == {"within": "3h"}
+    assert shell.run("test")[0] == 0
+    code, printed = shell.run("test", "--overlay", "../acme.yml")
+    assert (code, "no answer for two hours" in printed) == (1, True)
