@@ -1,7 +1,8 @@
 """How far time may go: up to the instant whose raw records are all carried into the interactions.
 
 A deadline says that no answer came. After an outage the answers wait in the raw topic, and a clock
-that ticks by the wall alone would fire every deadline before `ingest` has brought them over.
+that ticks by the wall alone would fire every deadline before `ingest` has brought them over. So they do behind a source's open
+transaction, which nobody reads past.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Offsets(Protocol):
     """What is asked of Kafka (streams/probe.py)."""
 
     async def begins(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]: ...
-    async def ends(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]: ...
+    async def appended(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]: ...
     async def group(self, topic: str, partitions: Collection[int]) -> Mapping[int, Any]: ...
 
 
@@ -51,7 +52,7 @@ class RawHorizon:
             self._aim = {}
         if not self._aim:
             now_ms = self._clock.wall_ms()  # before the question: what comes later is not in it
-            self._aim = await self._offsets.ends(self._topic, self._partitions)
+            self._aim = await self._offsets.appended(self._topic, self._partitions)
             self._aim_ms = now_ms
             if self._is_past(reached):
                 self._carried_ms = now_ms

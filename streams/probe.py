@@ -25,17 +25,21 @@ class OffsetProbe:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._consumer: AIOKafkaConsumer
+        self._uncommitted: AIOKafkaConsumer
         self._admin: AIOKafkaAdminClient
 
     async def start(self) -> None:
         options = client_options(self._settings)
         self._consumer = AIOKafkaConsumer(**options, isolation_level="read_committed")
+        self._uncommitted = AIOKafkaConsumer(**options)
         self._admin = AIOKafkaAdminClient(**options)
         await self._consumer.start()
+        await self._uncommitted.start()
         await self._admin.start()
 
     async def stop(self) -> None:
         await self._consumer.stop()
+        await self._uncommitted.stop()
         await self._admin.close()
 
     async def begins(self, topic: str, partitions: Collection[int]) -> Offsets:
@@ -46,6 +50,11 @@ class OffsetProbe:
     async def ends(self, topic: str, partitions: Collection[int]) -> Offsets:
         """One past the last committed record."""
         found = await self._consumer.end_offsets(_places(topic, partitions))
+        return {place.partition: offset for place, offset in found.items()}
+
+    async def appended(self, topic: str, partitions: Collection[int]) -> Offsets:
+        """One past the last record, also where a transaction is open."""
+        found = await self._uncommitted.end_offsets(_places(topic, partitions))
         return {place.partition: offset for place, offset in found.items()}
 
     async def group(

@@ -34,7 +34,7 @@ class Kafka:
     async def begins(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
         return dict.fromkeys(partitions, 0)
 
-    async def ends(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
+    async def appended(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
         return dict(enumerate(self.end))
 
     async def group(self, topic: str, partitions: Collection[int]) -> Mapping[int, At]:

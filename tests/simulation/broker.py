@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from random import Random
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ MARKER_S = (0.0, 0.0, 0.001, 0.01, 0.1)
 BUSY = -1
 
 
+OnCommit = Callable[[str, int, dict[Place, list[Row]]], None]
+"""Producer, number of its start, rows by place."""
+
+
 class Offset(NamedTuple):
     """A place of the group, and its note."""
 
@@ -34,10 +39,13 @@ class Offset(NamedTuple):
 
 
 class Producer:
-    """epoch: of its newest owner. marks: markers that are still to be written."""
+    """epoch: of its newest owner. born: number of its newest start, among all starts. marks:
+    markers that are still to be written.
+    """
 
     def __init__(self) -> None:
         self.epoch = 0
+        self.born = 0
         self.transaction: Transaction | None = None
         self.touched: dict[Place, list[Row]] = {}
         self.offsets: dict[Place, Offset] = {}
@@ -51,10 +59,11 @@ class Broker:
         self.logs: dict[Place, PartitionLog] = defaultdict(PartitionLog)
         self.offsets: dict[Place, Offset] = {}
         self.marker_slowness = 1.0
-        self.on_commit: Callable[[str, dict[Place, list[Row]]], None] = lambda of, rows: None
+        self.on_commit: OnCommit = lambda id, born, rows: None
         self._loop = loop
         self._chance = chance
         self._producers: dict[str, Producer] = defaultdict(Producer)
+        self._starts = count(1)
 
     def now_ms(self) -> int:
         return BEGIN_MS + int(self._loop.now_s * 1000)
@@ -75,6 +84,7 @@ class Broker:
         if producer.marks:
             return BUSY
         producer.epoch += 1
+        producer.born = next(self._starts)
         return producer.epoch
 
     def send(self, id: str, epoch: int, place: Place, rows: Sequence[Row]) -> int:
@@ -127,7 +137,7 @@ class Broker:
         transaction, touched, offsets = producer.transaction, producer.touched, producer.offsets
         assert transaction is not None, "a transaction ends once"
         if is_committed:
-            self.on_commit(id, touched)
+            self.on_commit(id, producer.born, touched)
         transaction.is_committed = is_committed
         producer.transaction, producer.touched, producer.offsets = None, {}, {}
         marks = [partial(self.logs[place].mark, transaction) for place in touched]

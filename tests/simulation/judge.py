@@ -7,7 +7,7 @@ bad record in the dead letters once; positions at the end of the log; nothing ov
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,7 +20,7 @@ from rules.snapshot import decode_account
 from streams.agents.follow import FollowAgent
 from streams.checkpoint import partition_of
 from streams.codec import RawLimits, encode_event, parse_raw
-from streams.control import is_control
+from streams.control import TICK_KEY, Tick, is_control, parse_control
 from streams.job import LogRecord
 from streams.position import Position, decode_position, position_key
 from streams.shelf import RuleShelf
@@ -29,6 +29,7 @@ from tests.simulation.breakage import BreakablePartition
 from tests.simulation.retelling import Said, retell
 from tests.simulation.site import Site, where
 
+OVERDUE_S_MAX = 5.0
 EMITTED = re.compile(rb'"emitted_at":"[^"]*",?')
 
 Lines = Mapping[Hashable, list[Any]]
@@ -44,6 +45,8 @@ def judge(site: Site, shelves: Iterable[RuleShelf]) -> list[str]:
         *_compare("dead letters", _letters(site), _to_reject(site, said)),
         *_compare("accounts", _stored(site), _to_store(said)),
         *_unfinished(site),
+        *_overdue(site, said),
+        *(() if any(what == "clock_jump" for _, _, what in site.trace) else _hasty(site)),
     ]
 
 
@@ -222,10 +225,28 @@ def _unfinished(site: Site) -> Iterator[str]:
                 yield f"{where((source, p))}: {len(left)} records are left behind {position}"
 
 
-def count(site: Site) -> Counter[str]:
-    """What a run has had, to see that runs are not empty."""
-    counted: Counter[str] = Counter()
-    for topic in site.topics:
-        for _, record in _all(site, topic.name):
-            counted[topic.purpose] += record is not None
-    return counted
+def _overdue(site: Site, said: Mapping[int, Said]) -> Iterator[str]:
+    """Deadlines that are due by the clock on the wall, and were not decided."""
+    until_ms = site.broker.now_ms() - int((site.settings.lateness_s + OVERDUE_S_MAX) * 1000)
+    for partition, one in said.items():
+        if one.next_deadline is not None and one.next_deadline < until_ms:
+            yield f"{partition}: overdue for {until_ms - one.next_deadline} ms and more"
+
+
+def _hasty(site: Site) -> Iterator[str]:
+    """Ticks that went further than what was carried over: their deadlines did not ask whether the
+    answer was there.
+    """
+    sent: dict[int, int] = {}
+    for _, record in _all(site, site.topics.raw.name):
+        if (number := _number(record.value)) is not None:
+            sent[number] = record.timestamp
+    lateness_ms = int(site.settings.lateness_s * 1000)
+    until_ms: dict[int, int] = defaultdict(int)
+    for partition, record in _all(site, site.topics.interactions.name):
+        if record.key == TICK_KEY:
+            tick = parse_control(TICK_KEY, record.value)
+            assert isinstance(tick, Tick)
+            until_ms[partition] = max(until_ms[partition], tick.clock_ms + lateness_ms)
+        elif (number := _number(record.value)) is not None and sent[number] < until_ms[partition]:
+            yield f"{partition}: {number} was sent before the instant that a tick before it tells"

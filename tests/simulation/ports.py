@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from streams.ports import Row, Rows
-from tests.simulation.broker import BEGIN_MS, BUSY, Broker, Offset, Place
+from tests.simulation.broker import BEGIN_MS, BUSY, TRANSACTION_TIMEOUT_S, Broker, Offset, Place
 from tests.simulation.loop import Loop, Process
 from tests.simulation.network import Network
 
@@ -34,30 +34,30 @@ class ProcessClock:
 class SimWriter:
     """Stands for streams/writer.py; its transactional id is that of the agent and partition."""
 
-    def __init__(self, process: Process, network: Network, broker: Broker, id: str) -> None:
-        self._process = process
-        self._network = network
-        self._broker = broker
-        self._id = id
+    def __init__(
+        self, process: Process, network: Network, broker: Broker, agent: str, source: Place
+    ) -> None:
+        self.process = process
+        self.network = network
+        self.broker = broker
+        self.id = f"{agent}-{source[1]}"
+        self._source = source
         self._epoch = 0
 
     async def start(self) -> None:
-        self._epoch = await self._insist(self._broker.start)
+        self._epoch = await self._insist(self.broker.start)
 
     async def commit(self, rows: Rows, next: int | None, note: str) -> None:
-        for place, listed in rows.items():
-            await self._insist(self._broker.send, self._epoch, place, listed)
-        if next is not None:
-            at = self._source(), Offset(next, note)
-            await self._insist(self._broker.send_offset, self._epoch, *at)
-        await self._call(self._broker.commit, self._epoch)
+        async with asyncio.timeout(TRANSACTION_TIMEOUT_S):
+            for place, listed in rows.items():
+                await self._insist(self.broker.send, self._epoch, place, listed)
+            if next is not None:
+                at = self._source, Offset(next, note)
+                await self._insist(self.broker.send_offset, self._epoch, *at)
+            await self._call(self.broker.commit, self._epoch)
 
     async def stop(self) -> None:
-        await self._network.ask(lambda: None)
-
-    def _source(self) -> Place:
-        topic, _, partition = self._id.rpartition("/")
-        return topic.partition("/")[2], int(partition)
+        await self.network.ask(lambda: None)
 
     async def _insist(self, effect: Callable[..., int], *args: Any) -> int:
         while (answer := await self._call(effect, *args)) == BUSY:
@@ -65,8 +65,8 @@ class SimWriter:
         return int(answer)
 
     async def _call(self, effect: Callable[..., Any], *args: Any) -> Any:
-        self._process.writer_calls()
-        return await self._network.ask(effect, self._id, *args)
+        self.process.writer_calls()
+        return await self.network.ask(effect, self.id, *args)
 
 
 class SimStore:
@@ -116,10 +116,10 @@ class SimOffsets:
     async def begins(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
         return {p: 0 for p in partitions}
 
-    async def ends(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
+    async def appended(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
         logs = self._broker.logs
         found: Mapping[int, int] = await self._network.ask(
-            lambda: {p: logs[topic, p].stable_end for p in partitions}
+            lambda: {p: logs[topic, p].end for p in partitions}
         )
         return found
 

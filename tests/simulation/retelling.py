@@ -13,7 +13,7 @@ from rules.engine import EngineFault
 from rules.partition import Partition
 from rules.ruleset import RuleSet
 from streams.codec import parse_event
-from streams.control import Activate, Control, Feed, Tick, is_control, parse_control
+from streams.control import Activate, Control, Erase, Feed, Tick, is_control, parse_control
 from streams.job import LogRecord
 
 
@@ -111,4 +111,7 @@ class _Reading:
                 return self._engine.feed(feed, max_stale_ms, stale, lead)
             case Activate(digest=digest):
                 return self._engine.activate(self._rules[digest])
+            case Erase(account=account):
+                self._engine.erase(account)
+                return []
         raise AssertionError(control)

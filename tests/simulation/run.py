@@ -22,6 +22,7 @@ from tests.simulation.traffic import BOOKS, Traffic, book
 from tests.simulation.worker import Worker, open_shards
 
 TROUBLED_S = (8.0, 20.0, 30.0)
+QUIET_S = 5.0  # after healing: what is due falls due
 DRAIN_S_MAX = 60.0
 LIVES_MAX = 60  # of workers in a run; more is a crash loop
 LINES = 40  # of the trace, for whoever looks for the fault
@@ -102,6 +103,7 @@ class Run:
         self.faults.heal()
         self._site.note("faults", "healed")
         give_up_s = loop.now_s + DRAIN_S_MAX
+        self._pass(QUIET_S)
         while not self._is_drained():
             assert loop.now_s < give_up_s, "it does not drain"
             self._pass(1.0)
@@ -155,12 +157,10 @@ def simulate(seed: int, plant: Plant = NONE, *, watches: bool = True) -> Report:
         run = Run(site)
         try:
             run.live()
+            site.faults += map(repr, site.loop.unexpected((Died, BrokerError, TimeoutError)))
+            site.faults += [] if site.faults else judge(site, run.shelves)
         except AssertionError as error:
             site.faults.append(f"{type(error).__name__}: {error}")
         finally:
             site.loop.bury()
-        expected = (Died, BrokerError, TimeoutError)
-        site.faults += [repr(error) for error in site.loop.unexpected(expected)]
-        if not site.faults:
-            site.faults += judge(site, run.shelves)
     return Report(seed, site.faults, site.tell(len(site.trace)), site.loop.steps)

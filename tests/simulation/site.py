@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import traceback
 from random import Random
-from typing import Any
-
 from streams.ports import Row
-from streams.position import decode_position
+from streams.position import Position, decode_position
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.simulation.broker import Broker, Place
@@ -47,9 +45,9 @@ class Site:
         sources = self.topics.raw.name, self.topics.interactions.name
         places = [(topic, p) for topic in sources for p in range(self.settings.partitions)]
         self.group = Group(self.loop, chance, places, self._note_seats)
-        self._positions: dict[Place, tuple[int, int]] = {}
-        if watches:
-            self.broker.on_commit = self._watch
+        self._watches = watches
+        self._positions: dict[Place, tuple[int, int, int]] = {}
+        self.broker.on_commit = self._watch
 
     def note(self, who: str, what: str) -> None:
         self.trace.append((self.loop.now_s, who, what))
@@ -63,27 +61,28 @@ class Site:
         counted = {name: len(places) for name, places in seats.items()}
         self.note("group", f"generation {generation}: {counted}")
 
-    def _watch(self, of: str, touched: dict[Place, list[Row]]) -> None:
-        """Positions never go back; a state is never behind what its own record says is told."""
-        rows = {f"{topic}/{p}": len(listed) for (topic, p), listed in touched.items()}
-        self.note(of, f"commits {rows}")
+    def _watch(self, id: str, born: int, touched: dict[Place, list[Row]]) -> None:
+        """Positions never go back, and nobody writes a partition after who came later."""
+        rows = {where(place): len(listed) for place, listed in touched.items()}
+        self.note(id, f"commits {rows}")
         for place, listed in touched.items():
             for row in listed:
-                if row.key is not None and row.key.startswith(POSITION) and row.value:
-                    self._check_position(place, row.value)
+                if self._watches and (row.key or b"").startswith(POSITION) and row.value:
+                    self._check(place, born, decode_position(row.value))
 
-    def _check_position(self, place: Place, value: bytes) -> None:
-        position = decode_position(value)
-        now = position.next, position.told
+    def _check(self, place: Place, born: int, position: Position) -> None:
+        now = born, position.next, position.told
         before = self._positions.get(place, now)
-        if now[0] < before[0] or now[1] < before[1]:
-            self.faults.append(f"{place}: the position goes back, from {before} to {now}")
         self._positions[place] = now
+        if now[0] < before[0]:
+            self.faults.append(f"{where(place)}: an owner writes after the one who came later")
+        elif now[1] < before[1] or now[2] < before[2]:
+            self.faults.append(f"{where(place)}: the position goes back, {before[1:]} to {now[1:]}")
 
     def tell(self, lines: int) -> str:
         """The last lines of the trace."""
         return "\n".join(f"{at_s:9.3f}  {who:12} {what}" for at_s, who, what in self.trace[-lines:])
 
 
-def where(place: Any) -> str:
+def where(place: Place) -> str:
     return f"{place[0]}/{place[1]}"

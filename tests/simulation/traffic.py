@@ -14,9 +14,12 @@ from random import Random
 from typing import Any
 
 from rules.loader import RuleBook, parse
+from streams.checkpoint import partition_of
+from streams.control import Erase, encode_control
 from streams.ports import Row
 from tests.laws.random_rules import TYPES, rule
 from tests.laws.streams_of_events import MIXTURES, data
+from tests.simulation.log import Transaction
 from tests.simulation.site import Site
 from tests.story import COMMON, OFFICE, TESTS
 
@@ -32,6 +35,7 @@ BAD: list[tuple[bytes | None, bytes | None]] = [
     (None, b'{"specversion":"1.0","id":"1","source":"//x","type":"a.b"}'),
     (b"bob", b"[1]"),
 ]
+OPEN_S = [0.0, 0.1, 2.0]  # that a transaction of a source takes
 LATE_MS = [500, 1_000, 2_000, 3_000, 5_000, 8_000, 30_000]
 
 
@@ -88,15 +92,37 @@ class Traffic:
         draw = chance.random()
         if draw < self._bad:
             row = Row(*chance.choice(BAD))
-        elif draw > 0.998 and self._bad:
-            site.broker.append((site.topics.interactions.name, partition), Row(b"\0what", b"{}"))
+        elif draw > 0.995:
+            self._steer(chance.choice(self._accounts))
             return
         else:
             event = self._event(site.broker.now_ms())
             if event["source"].endswith(self.quiet or " "):
                 return
             row = Row(event["subject"].encode(), json.dumps(event).encode())
-        site.broker.append((site.topics.raw.name, partition), row)
+        if draw > 0.97:
+            self._send_in_transaction(partition, row)
+        else:
+            site.broker.append((site.topics.raw.name, partition), row)
+
+    def _steer(self, account: str) -> None:
+        """A control record by hand: an account is erased, or one that nobody understands."""
+        site = self._site
+        partition = partition_of(account.encode(), site.settings.partitions)
+        row = Row(b"\0what", b"{}") if self._bad else Row(*encode_control(Erase(account=account)))
+        site.broker.append((site.topics.interactions.name, partition), row)
+
+    def _send_in_transaction(self, partition: int, row: Row) -> None:
+        """By a source of its own, which may take it back."""
+        site, transaction = self._site, Transaction("a source")
+        log = site.broker.logs[site.topics.raw.name, partition]
+        log.append([row], site.broker.now_ms(), transaction)
+
+        def end() -> None:
+            transaction.is_committed = site.chance.random() < 0.5
+            log.mark(transaction)
+
+        site.loop.call_later(site.chance.choice(OPEN_S), end, context=site.loop.outside)
 
     def _event(self, now_ms: int) -> dict[str, Any]:
         """`n` in its data tells each from all others."""

@@ -73,7 +73,7 @@ class Worker:
             source=consumer,
             store=store,
             writer=lambda p: site.plant.writer(
-                self.process, site.network, site.broker, f"{agent.name}/{agent.source}/{p}"
+                self.process, site.network, site.broker, agent.name, (agent.source, p)
             ),
             appender=self._appender,
             horizon=self._horizon,
@@ -81,7 +81,9 @@ class Worker:
             metrics=self._metrics,
             die=self.process.die,
         )
-        pace = Pace(settings.checkpoint_s, settings.output_delay_s, settings.tick_every_s)
+        is_ingest = agent.name == IngestAgent.name
+        delay_s = settings.ingest_delay_s if is_ingest else settings.output_delay_s
+        pace = Pace(settings.checkpoint_s, delay_s, settings.tick_every_s)
         lateness_ms = int(settings.lateness_s * 1000)
         limits = Limits(pace, settings.uncommitted_records_max, lateness_ms)
         layout = Layout(agent.name, changelog, settings.partitions)
