@@ -14,7 +14,7 @@ async def one_of_three(stage: Stage) -> Finding:
     """CLUSTER. Three brokers, replication 3, two must agree. Each in turn is killed under load and
     comes back. The others go on at once: what was acknowledged is on two of them.
     """
-    found = Finding("each of 3 brokers killed in turn, under load, for 8 s")
+    found = Finding("each of 3 brokers killed in turn, under load, for 6 s")
     cluster = KafkaCluster(stage.folder / "kafka-cluster", JARS)
     try:
         await asyncio.to_thread(cluster.start)
@@ -26,9 +26,9 @@ async def one_of_three(stage: Stage) -> Finding:
                     await worker.applies(200)
                     await asyncio.to_thread(node.kill)
                     found.recovery_s = max(found.recovery_s, await resumed_s(site))
-                    await asyncio.sleep(8)
+                    await asyncio.sleep(6)
                     await asyncio.to_thread(node.start)
-                    await asyncio.sleep(4)  # until it is in sync again
+                    await asyncio.sleep(3)  # until it is in sync again
             found.bound("resumed", found.recovery_s, RESUME_S_MAX)
             found.figures["exits"] = list(worker.exits)
             return await site.settle(found)

@@ -13,7 +13,7 @@ from tests.chaos.finding import Finding
 from tests.chaos.stage import JARS, Stage
 
 QUOTA_BYTES = 20_000  # per second and producer
-THROTTLED_S = 60.0
+THROTTLED_S = 40.0
 GROWTH_MAX = 1.15
 UNCOMMITTED_MAX = 5_000
 

@@ -93,10 +93,13 @@ class Site:
     async def drain(self, patience_s: float = 180) -> None:
         """Wait until all is done. Raises TimeoutError."""
         async with asyncio.timeout(patience_s):
-            for _ in range(2):  # what ingest wrote last has to be fetched and applied
-                while not await self.is_drained():  # noqa: ASYNC110 - asks over HTTP
-                    await asyncio.sleep(0.2)
-                await asyncio.sleep(passage_s(next(iter(self.workers.values()))))
+            await self._wait_drained()
+            await asyncio.sleep(passage_s(next(iter(self.workers.values()))))
+            await self._wait_drained()  # what ingest wrote last has been fetched and applied
+
+    async def _wait_drained(self) -> None:
+        while not await self.is_drained():  # noqa: ASYNC110 - asks over HTTP
+            await asyncio.sleep(0.2)
 
     async def settle(
         self, found: Finding, exempt: frozenset[str] = frozenset(), patience_s: float = 180
