@@ -123,9 +123,21 @@ async def _replay(
 async def _load_notes(reader: Reader) -> set[Place]:
     found: set[Place] = set()
     async for record in reader.to_end():
-        if record.key == NOTE_KEY and record.value is not None:
-            found |= set(msgspec.json.decode(record.value, type=Note).replayed)
+        if record.key == NOTE_KEY:
+            found |= parse_note(record.value)
     return found
+
+
+def parse_note(value: bytes | None) -> set[Place]:
+    """What a note says was replayed; one that is no note says nothing.
+
+    >>> parse_note(b'{"replayed":[[0,7]],"v":1}'), parse_note(b"{")
+    ({(0, 7)}, set())
+    """
+    try:
+        return set(msgspec.json.decode(value or b"", type=Note).replayed)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return set()
 
 
 async def _topics(settings: Settings) -> set[str]:

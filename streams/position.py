@@ -54,7 +54,7 @@ def decode_position(value: bytes) -> Position:
     try:
         record = _decode(value)
         version, next = record.pop("v"), record.pop("next")
-    except (msgspec.MsgspecError, LookupError) as error:
+    except (msgspec.MsgspecError, ValueError, LookupError, RecursionError) as error:
         raise damaged("the position", error) from None
     if version != VERSION:
         raise Unavailable(
@@ -62,6 +62,8 @@ def decode_position(value: bytes) -> Position:
             " start the release that wrote it, or a later one"
         )
     told = record.pop("told", next)
+    if type(next) is not int or type(told) is not int:
+        raise damaged("the position", TypeError())
     return Position(next, record, told)
 
 

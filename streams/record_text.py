@@ -20,6 +20,7 @@ from streams.reader import Stored
 WIDTH_MAX = 300  # characters of a value that is shown as it is
 STYLES = {"firing": "bold red", "pending": "yellow", "resolved": "green", "retracted": "cyan"}
 DEAD = "dead."  # prefix of the headers that tell why a record was rejected
+NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class RuleName(msgspec.Struct):
@@ -50,11 +51,11 @@ def record_text(record: Stored) -> Text:
         return _line(append_time(record), "control", shown(name), shown(record.value))
     try:
         return alert_text(msgspec.json.decode(record.value or b"", type=AlertText))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_READ:
         pass
     try:
         return event_text(msgspec.json.decode(record.value or b"", type=CloudEvent))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_READ:
         return _line(append_time(record), "record", shown(record.key), shown(record.value))
 
 
@@ -135,7 +136,10 @@ def utc(time: datetime) -> str:
     >>> utc(datetime.fromisoformat("2026-03-02T09:00:00+08:00"))
     '2026-03-02 01:00:00'
     """
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except OverflowError:  # in UTC it is before year 1 or after year 9999
+        return time.isoformat(" ", "seconds")
 
 
 def _line(time: str, kind: str, *words: str) -> Text:
@@ -152,5 +156,5 @@ def _field(name: str, value: bytes | None) -> dict[str, Any]:
 def _json_field(value: bytes | None) -> dict[str, Any]:
     try:
         return {"value": None if value is None else msgspec.json.decode(value)}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_READ:
         return {"value": None, "value_base64": base64.b64encode(value or b"").decode()}

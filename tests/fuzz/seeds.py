@@ -1,0 +1,104 @@
+"""Where fuzzing begins: the tables of the unit tests, the library of rules, and what was found.
+
+`corpus/TARGET/` holds what once broke a decoder, one file each; it stays.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from models.account import Account
+from rules.loader import load
+from rules.snapshot import encode_account
+from streams.control import Activate, Erase, Feed, Tick, encode_control
+from streams.position import Position, encode_position
+from streams.settings import Settings
+from tests.fuzz.targets import CONTROL_KEYS, RING
+from tests.unit.test_ingest import BAD, encoded
+from tests.unit.test_partition import lived
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def load_seeds(target: str) -> list[bytes]:
+    """Of one target; never empty."""
+    found = sorted((CORPUS / target).glob("*"))
+    return [*(file.read_bytes() for file in found), *MADE[target]()]
+
+
+def _events() -> list[bytes]:
+    return [encoded(), *(r.value for _, r in BAD.values() if r.value and len(r.value) < 5_000)]
+
+
+def _binary() -> list[bytes]:
+    names = ("specversion: 1.0", "id: 1", "source: //s", "type: a.b", "subject: acme")
+    lines = [*(f"ce_{name}" for name in names), "ce_time: 2026-03-02T09:00:00Z"]
+    return ["\n".join(lines).replace(": ", ":").encode() + b'\n\n{"page": "price"}']
+
+
+def _controls() -> list[bytes]:
+    feed = Feed(feed="crm", max_stale_ms=1, stale=True)
+    each = (Tick(clock_ms=5), Activate(digest="d"), feed, Erase(account="acme"))
+    rows = map(encode_control, each)
+    return [bytes([CONTROL_KEYS.index(key)]) + value for key, value in rows]
+
+
+def _rules() -> list[bytes]:
+    return [file.read_bytes() for file in sorted(Settings().rules.rglob("*.yml"))]
+
+
+def _calendars() -> list[bytes]:
+    return [file.read_bytes() for file in sorted(Settings().calendars.rglob("*.yml"))]
+
+
+def _content() -> list[bytes]:
+    return [load(Settings().rules, Settings().calendars).content]
+
+
+def _conditions() -> list[bytes]:
+    texts = (
+        'data.page == "price" && data.dwell_s > 180',
+        'data.tags.exists(t, t.startsWith("a")) || has(data.nested.n)',
+        "data.nested.n.map(x, x * 2.0).all(y, y > 1.0) ? 1 : size(data.page)",
+        'timestamp("2026-03-02T09:00:00Z") - time < duration("3h")',
+        'data.page.matches("^p(r|q)*$") && !(-data.dwell_s in [1, 2u, 3.5, b"x", null])',
+        '{"a": [1, 2]}["a"][0] == int("7") % 3',
+    )
+    return [text.encode() for text in texts]
+
+
+def _accounts() -> list[bytes]:
+    return [encode_account(a) for a in (Account("acme"), *lived().partition.accounts.values())]
+
+
+def _positions() -> list[bytes]:
+    return [encode_position(Position(7, {"digest": "d", "clock": 5}), clock=5)]
+
+
+def _signatures() -> list[bytes]:
+    return [RING.sign("another", 0, b"\x00tick", b"{}", at_ms=5)]
+
+
+def _alerts() -> list[bytes]:
+    alert = {"state": "firing", "step": "due", "severity": "error", "rule": {"id": "r"}}
+    alert |= {"account": "acme", "occurred_at": "2026-03-02T09:00:00Z", "why": "because"}
+    return [json.dumps(alert).encode(), b'{"replayed":[[0,7]],"v":1}', encoded()]
+
+
+MADE = {
+    "structured": _events,
+    "binary": _binary,
+    "control": _controls,
+    "yaml": _rules,
+    "rule": _rules,
+    "content": _content,
+    "calendar": _calendars,
+    "condition": _conditions,
+    "account": _accounts,
+    "position": _positions,
+    "signature": _signatures,
+    "letters": _alerts,
+    "note": lambda: [b'{"crm":5,"mail":2}'],
+    "alert": _alerts,
+}
