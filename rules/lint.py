@@ -7,9 +7,10 @@ comment that gives the reason: `# lint: PL002 the desk changes hands every week`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
 
+from rules import lint_across as across
 from rules import lint_checks as checks
 from rules.grammar import RuleForm
 from rules.lint_checks import Around, Found
@@ -38,6 +39,13 @@ CHECKS: dict[str, Check] = {
     "PL005": Check("notice", "a stage-dwell rule", checks.stage_dwell),
     "PL006": Check("finding", "a rule that can never fire", checks.never_fires),
     "PL007": Check("notice", "a calendar with a provisional year", checks.provisional),
+    "PL008": Check("finding", "a key that the events lack", across.lacks_key),
+    "PL009": Check("finding", "two rules with one trigger and opposite weights", across.opposite),
+    "PL010": Check("finding", "a rule that another one makes superfluous", across.shadowed),
+    "PL011": Check(
+        "finding", "a composite of a missing or idle rule, or a cycle", across.bad_parts
+    ),
+    "PL012": Check("finding", "typed weighs more than captured", across.typed_above_captured),
 }
 SILENCE = "PL000"
 
@@ -60,7 +68,7 @@ def lint(book: RuleBook, retention_ms: int) -> list[Finding]:
 
     retention_ms: how long the topic of interactions keeps its events.
     """
-    around = Around(book.calendars, retention_ms)
+    around = Around(book.calendars, retention_ms, book.rules, _events(book.rules))
     found: list[Finding] = []
     for form in book.rules:
         document = book.documents[form.id]
@@ -71,6 +79,14 @@ def lint(book: RuleBook, retention_ms: int) -> list[Finding]:
                 own.append(Finding(fault.file, fault.line, number, check.level, message))
         found += _unsilenced(document, own)
     return sorted(found)
+
+
+def _events(rules: Iterable[RuleForm]) -> dict[str, list[Any]]:
+    seen: dict[str, list[Any]] = {}
+    for event in (event for form in rules for test in form.tests for event in test.events):
+        if event.type is not None:
+            seen.setdefault(event.type, []).append(event.data)
+    return seen
 
 
 def _unsilenced(document: Document, found: list[Finding]) -> list[Finding]:

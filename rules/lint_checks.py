@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.calendar import Calendar
 from models.duration import Duration
@@ -14,18 +14,25 @@ from rules.condition import compile_condition
 from rules.grammar import AbsenceRule, RuleForm, SequenceRule, SlaRule, Trigger
 from rules.positions import Path
 from rules.roles import roles
+from rules.terms import contradictions
 from rules.timespan import span
 
 DAY_MS = 86_400_000
 DWELL_MS = 7 * DAY_MS
+NEEDED = ("start", "anchor", "on", "left", "right")
 _STAGE = re.compile(r"(^|[._])(stage|phase)([._]|$)")
 
 
 class Around(NamedTuple):
-    """What a rule is judged by. retention_ms: how long the interactions are kept."""
+    """What a rule is judged by. retention_ms: how long the interactions are kept.
+
+    rules: all of them. events: the data of all test events, by type.
+    """
 
     calendars: Mapping[str, Calendar]
     retention_ms: int
+    rules: Sequence[RuleForm]
+    events: Mapping[str, Sequence[Any]]
 
 
 Found = Iterator[tuple[Path, str]]
@@ -101,14 +108,23 @@ def stage_dwell(form: RuleForm, around: Around) -> Found:
 
 
 def never_fires(form: RuleForm, around: Around) -> Found:
-    """A constant condition, or gaps that leave no room."""
+    """A condition that nothing meets, or a sequence without room for its steps."""
     for role in roles(form):
-        needed = role.name in ("start", "anchor") or role.path[0] == "steps"
-        if needed and role.trigger.where and _is_never(role.trigger.where):
+        needed = role.name in NEEDED or role.path[0] == "steps"
+        where = role.trigger.where
+        if not needed or not where:
+            continue
+        if _is_never(where):
             yield (*role.path, "where"), "is never true, so the rule can never fire"
-    if not isinstance(form, SequenceRule):
-        return
-    waited = 0
+        for path in contradictions(where):
+            message = f"asks of {path} what no value is, so the rule can never fire"
+            yield (*role.path, "where"), message
+    if isinstance(form, SequenceRule):
+        yield from _no_room(form)
+
+
+def _no_room(form: SequenceRule) -> Found:
+    waited, ends = 0, form.without
     for i, step in enumerate(form.steps):
         least = step.gap.min.amount if step.gap and step.gap.min else 0
         most = step.gap.max.amount if step.gap and step.gap.max else None
@@ -117,6 +133,8 @@ def never_fires(form: RuleForm, around: Around) -> Found:
             yield ("steps", i, "gap"), "`min` is not below `max`, so the rule can never fire"
         elif least and waited >= form.within.amount:
             yield ("steps", i, "gap"), "the gaps fill `within`, so the rule can never fire"
+        if i and ends and ends.type == step.type and ends.where in (None, step.where):
+            yield ("without",), "takes the events of a step, so the rule can never fire"
 
 
 def _is_never(where: str) -> bool:
