@@ -169,15 +169,15 @@ def compare(said: Told, expected: Told, found: Audit) -> None:
         if not difference:
             found.wrong_states += not (ours and theirs and settled(ours) == settled(theirs))
     found.alerts = expected.ids.total()
-    for id, count in (said.ids - expected.ids).items():
-        if id in expected.ids:
+    for alert, count in (said.ids - expected.ids).items():
+        if alert in expected.ids:
             found.duplicate += count
         else:
             found.strange += count
     found.missing = (expected.ids - said.ids).total()
     if said.ids == expected.ids:
-        difference = said.texts.differs(expected.texts)
-        found.disordered += len(difference.disordered) + difference.over
+        texts = said.texts.differs(expected.texts)
+        found.disordered += len(texts.disordered) + texts.over
 
 
 async def _stale_states(settings: Settings, said: Told) -> int:

@@ -24,7 +24,7 @@ async def kill_nine(stage: Stage) -> Finding:
         worker = await site.ready()
         early = worker.rss_mb()
         found.recovery_s = 0
-        async with site.load(accounts=1_000, rate=stage.scaled(7_000)):
+        async with site.load(accounts=1_000, rate=stage.scaled(4_000)):
             for _ in range(3):
                 await worker.applies(1)
                 await site.pause(1, 6)

@@ -96,13 +96,14 @@ async def changelog_is_garbled(stage: Stage) -> Finding:
         found.figures["changelog_records"] = len(kept)
         found.figures["of_it_compacted"] = max(r.offset for r in kept) + 1 - _in_fullest(kept)
         account = next(r for r in reversed(kept) if r.key and r.key[:1] != b"\0")
+        good = account.value or b""
         for name, value, why in (
-            ("later version", b"\x63" + account.value[1:], "account state has version 99"),
-            ("rubbish", account.value[:1] + b"\xff\x00rubbish", "cannot be read"),
+            ("later version", b"\x63" + good[1:], "account state has version 99"),
+            ("rubbish", good[:1] + b"\xff\x00rubbish", "cannot be read"),
         ):
             await _overwrite(site.settings, changelog, account, value)
             await refuses(site, found, name, why)
-        await _overwrite(site.settings, changelog, account, account.value or b"")
+        await _overwrite(site.settings, changelog, account, good)
         await site.ready("mended")
         return await site.settle(found)
 

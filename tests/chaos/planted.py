@@ -37,6 +37,11 @@ class StoppingWriter(KafkaWriter):
         await super()._end()
 
 
+def plant(place: Any, name: str, fault: Any) -> None:
+    """Put the fault where the code that runs will find it."""
+    setattr(place, name, fault)
+
+
 def stop(count: str) -> dict[str, Any]:
     """In the COUNT-th checkpoint of the process."""
     StoppingWriter.left = int(count)
@@ -53,7 +58,7 @@ def bug(account: str) -> dict[str, Any]:
             raise ZeroDivisionError("planted")
         return moved
 
-    rules.engine.advance = broken
+    plant(rules.engine, "advance", broken)
     return {}
 
 
@@ -64,7 +69,7 @@ def clock(ahead_s: str, while_there: str) -> dict[str, Any]:
         def wall_ms(self) -> int:
             return super().wall_ms() + int(ahead_s) * 1000 * Path(while_there).exists()
 
-    streams.worker.SystemClock = WrongClock  # type: ignore[misc]
+    plant(streams.worker, "SystemClock", WrongClock)
     return {}
 
 
@@ -77,7 +82,7 @@ def slow(record_us: str, while_there: str) -> dict[str, Any]:
             time.sleep(len(records) * int(record_us) / 1e6)
         apply(job, records)
 
-    FollowJob.apply = slowly  # type: ignore[method-assign]
+    plant(FollowJob, "apply", slowly)
     return {}
 
 
@@ -85,7 +90,10 @@ def later() -> dict[str, Any]:
     """A later release: writes its state in the next version, and reads the one before too."""
     now = rules.snapshot.VERSION, streams.position.VERSION
     rules.snapshot.VERSION, streams.position.VERSION = (version + 1 for version in now)
-    decode_account, decode_position = follow.decode_account, runtime.decode_position
+    decode_account, decode_position = (
+        rules.snapshot.decode_account,
+        streams.position.decode_position,
+    )
 
     def read_account(data: bytes) -> Any:
         return decode_account(bytes([rules.snapshot.VERSION]) + data[1:])
@@ -94,7 +102,8 @@ def later() -> dict[str, Any]:
         record = msgspec.msgpack.decode(data) | {"v": streams.position.VERSION}
         return decode_position(msgspec.msgpack.encode(record))
 
-    follow.decode_account, runtime.decode_position = read_account, read_position
+    plant(follow, "decode_account", read_account)
+    plant(runtime, "decode_position", read_position)
     return {}
 
 

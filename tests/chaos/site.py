@@ -13,7 +13,7 @@ from typing import Any
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.chaos.audit import Audit, audit
+from tests.chaos.audit import audit
 from tests.chaos.finding import Finding
 from tests.chaos.kept import Kept
 from tests.e2e.workers import COMMAND, RULES, passage_s, send, traffic, with_rules
@@ -117,7 +117,7 @@ class Site:
 
     async def judge(self, found: Finding, exempt: frozenset[str] = frozenset()) -> Finding:
         """Compare with the pure engine; the workers stand still."""
-        found.audit: Audit = await audit(self.settings, exempt)
+        found.audit = await audit(self.settings, exempt)
         found.promise(not found.audit.faults, f"not exactly once: {found.audit.faults}")
         found.promise(found.audit.events > 0, "no event was carried at all")
         return found
