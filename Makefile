@@ -4,12 +4,14 @@ PYTHON ?= python3
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
+FUZZ_ARGS ?=
+AUDIT_ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types imports unit e2e bench chaos soak lock fmt clean
+.PHONY: help venv demo test lint types imports unit e2e bench chaos soak fuzz audit sbom lock fmt clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -56,11 +58,23 @@ soak: venv ## half an hour of load with kills: is memory flat?
 bench: venv ## speed against a plain Faust agent; writes build/bench.json
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
+fuzz: venv ## each decoder a minute under atheris, guided by coverage (FUZZ_ARGS="--seconds 600 yaml")
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/fuzz.lock
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+audit: venv ## known vulnerabilities of what is locked (needs an advisory service; AUDIT_ARGS="-s osv")
+	$(BIN)/python deploy/audit.py $(AUDIT_ARGS) requirements/*.lock
+
+sbom: venv ## CycloneDX bill of materials of what runs, Kafka's jars included: build/sbom.json
+	@mkdir -p build
+	$(BIN)/python deploy/sbom.py > build/sbom.json
+
 lock: venv ## write requirements/*.lock and the lock of Kafka's jars anew (needs the network)
 	@mkdir -p build
 	$(BIN)/uv pip compile -q $(COMPILE) pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q $(COMPILE) --group dev pyproject.toml -o requirements/dev.lock
 	$(BIN)/uv pip compile -q $(COMPILE) --group build -o requirements/build.lock
+	$(BIN)/uv pip compile -q $(COMPILE) --group fuzz -o requirements/fuzz.lock
 	$(BIN)/python -m streams.kafka.jars > build/kafka.lock
 	mv build/kafka.lock streams/data/kafka.lock
 COMPILE := --generate-hashes --universal --python-version 3.11 --no-header
