@@ -35,13 +35,15 @@ def make_bom(run_lock: str, kafka_lock: str, version: str) -> Bom:
     bom.serial_number = uuid5(NAMESPACE_URL, f"pathline {version} {run_lock} {kafka_lock}")
     bom.metadata.timestamp = None
     ours = PackageURL("pypi", name="pathline", version=version)
-    bom.metadata.component = Component(
+    root = Component(
         name="pathline",
         version=version,
         type=ComponentType.APPLICATION,
         purl=ours,
         bom_ref=str(ours),
     )
+    bom.metadata.component = root
+    bom.register_dependency(root, bom.components)  # flat: a lock does not say who needs whom
     return bom
 
 
