@@ -1,8 +1,8 @@
 """How far time may go: up to the instant whose raw records are all carried into the interactions.
 
 A deadline says that no answer came. After an outage the answers wait in the raw topic, and a clock
-that ticks by the wall alone would fire every deadline before `ingest` has brought them over. So they do behind a source's open
-transaction, which nobody reads past.
+that ticks by the wall alone would fire every deadline before `ingest` has brought them over. Behind
+a source's open transaction they wait as well, since nobody reads past it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -118,20 +119,32 @@ class Runtime:
         except (BadRule, BadSetting, Unavailable) as refusal:
             ports.die(REFUSED, str(refusal))
         shard.open(job, position, ports.clock.steady_s())
-        shard.epoch = await ports.source.seek(partition, position.next)
-        shard.ready = True
-        log.info("%s opened at %s", self._name(shard), position.next)
-        await self._append(shard, job.greetings())
+        try:
+            shard.epoch = await ports.source.seek(partition, position.next)
+        except Exception:
+            if self._is_ours(shard):
+                raise
+        shard.ready = self._is_ours(shard)
+        if shard.ready:  # else it was revoked meanwhile
+            log.info("%s opened at %s", self._name(shard), position.next)
+            await self._append(shard, job.greetings())
 
     async def close(self) -> None:
         """Last checkpoints; then forget everything, since all partitions are revoked at once."""
-        shards = list(self.shards.values())
-        await asyncio.gather(*map(self._checkpoints.write, shards))
-        self.shards = {}
-        for shard in shards:
+        await asyncio.gather(*map(self._close, list(self.shards.values())))
+
+    async def _close(self, shard: Shard) -> None:
+        await self._checkpoints.write(shard)
+        async with shard.lock:  # one that began meanwhile; the next owner would fence it
             shard.ready = False
-        stops = (asyncio.wait_for(shard.writer.stop(), STOP_S) for shard in shards)
-        await asyncio.gather(*stops, return_exceptions=True)
+            if self._is_ours(shard):
+                del self.shards[shard.partition]
+        with suppress(Exception):
+            await asyncio.wait_for(shard.writer.stop(), STOP_S)
+
+    def _is_ours(self, shard: Shard) -> bool:
+        """False once its partition was revoked, also when it has come back since."""
+        return self.shards.get(shard.partition) is shard
 
     async def receive(self, partition: int, batch: Batch) -> None:
         """A delivery: apply what continues the log, and nothing else."""

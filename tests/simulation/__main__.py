@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 
 from tests.simulation.run import simulate
@@ -14,7 +13,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
     arguments = parser.parse_args()
-    logging.disable()
     report = simulate(arguments.seed)
     print(report.trace)
     print(report if report.faults else f"seed {report.seed} is well, {report.steps} steps")

@@ -16,6 +16,7 @@ PAUSE_S = (0.5, 5.0, 9.0, 16.0)
 OUTAGE_S = (0.2, 3.0, 13.0)
 JUMPS_MS = (-30_000, -1_000, 1_000, 8_000, 30_000, 90_000)
 STEPS = 400
+HARMLESS = {"join", "quiet_feed", "rebalance", "slow_markers", "stop", "trouble"}
 
 
 class Hosts(Protocol):
@@ -27,19 +28,23 @@ class Hosts(Protocol):
 
 
 class Faults:
-    """Each public method is a kind."""
+    """Each public method is a kind. are_harmless: no worker may end because of those drawn."""
 
     def __init__(self, site: Site, hosts: Hosts, traffic: Traffic) -> None:
         self._site = site
         self._hosts = hosts
         self._traffic = traffic
+        self.are_harmless = True
 
     def draw(self, until_s: float) -> None:
         """Schedules them; before `until_s` all begin."""
         site, chance = self._site, self._site.chance
         kinds = [name for name in KINDS if chance.random() < 0.4]
+        if chance.random() < 0.15:
+            kinds = sorted(HARMLESS)
+        self.are_harmless = HARMLESS.issuperset(kinds)
         site.note("faults", ", ".join(kinds))
-        for _ in range(chance.randint(2, 14) if kinds else 0):
+        for _ in range(chance.randint(3, 20) if kinds else 0):
             name = chance.choice(kinds)
             site.loop.call_at(
                 chance.uniform(0, until_s), self._begin, name, context=site.loop.outside

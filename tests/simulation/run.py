@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 from unittest import mock
@@ -14,7 +17,7 @@ from streams.shelf import RuleShelf
 from tests.simulation.breakage import breakable
 from tests.simulation.faults import Faults
 from tests.simulation.judge import judge
-from tests.simulation.loop import Died, Process
+from tests.simulation.loop import OWNER, Died, Process
 from tests.simulation.network import BrokerError
 from tests.simulation.plants import NONE, Plant
 from tests.simulation.site import Site
@@ -88,6 +91,8 @@ class Run:
         self.workers = [worker for worker in self.workers if worker.process is not process]
         if code not in (0, -9, BROKEN):
             site.faults.append(f"{process.name} refuses: {why}")
+        if code == BROKEN and self.faults.are_harmless:
+            site.faults.append(f"{process.name} ends for no reason: {why}")
         if not self._is_ending and len(self.workers) < 3:
             site.loop.call_later(
                 site.chance.uniform(0.1, 3), self.start_worker, context=site.loop.outside
@@ -144,6 +149,30 @@ def _by_digest() -> dict[str, object]:
     return {book(n).digest: book(n) for n in range(BOOKS)}
 
 
+class _Notes(logging.Handler):
+    """What the shell logs becomes part of the trace."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self._site = site
+
+    def emit(self, record: logging.LogRecord) -> None:
+        process = OWNER.get()
+        self._site.note(process.name if process else "", record.getMessage())
+
+
+@contextmanager
+def _logged(site: Site) -> Iterator[None]:
+    log, notes = logging.getLogger("streams"), _Notes(site)
+    before = log.level
+    log.setLevel(logging.INFO)
+    try:
+        with mock.patch.multiple(log, propagate=False, handlers=[notes]):
+            yield
+    finally:
+        log.setLevel(before)
+
+
 def simulate(seed: int, plant: Plant = NONE, *, watches: bool = True) -> Report:
     """The same seed gives the same trace."""
     site = Site(seed, plant, watches=watches)
@@ -153,6 +182,7 @@ def simulate(seed: int, plant: Plant = NONE, *, watches: bool = True) -> Report:
         mock.patch.object(shelf, "compile_rules", lambda book: _compiled(book.digest)),
         mock.patch.object(runtime, "SLICE_RECORDS", 5),
         plant.patch(),
+        _logged(site),
     ):
         run = Run(site)
         try:
