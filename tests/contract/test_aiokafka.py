@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from aiokafka.conn import OAuthAuthenticator
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult, PartitionRecords
-from aiokafka.consumer.subscription_state import Assignment
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
+from aiokafka.errors import GroupAuthorizationFailedError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.producer import AIOKafkaProducer
@@ -20,6 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.checkpoint import partition_of
+from streams.connection import TokenFile
+from streams.settings import Settings
 
 PLACE = TopicPartition("log", 0)
 
@@ -145,3 +153,29 @@ def test_whole_batches_go_into_a_transaction_one_at_a_time() -> None:
     ]
     assert "is_in_transaction" in inspect.getsource(AIOKafkaProducer.send_batch)
     assert "wait_for_transaction_end" in inspect.getsource(AIOKafkaProducer.commit_transaction)
+
+
+async def test_a_refusal_by_the_group_is_kept_until_somebody_asks() -> None:
+    """And until then the coordinator stands still."""
+    coordinator = GroupCoordinator.__new__(GroupCoordinator)
+    coordinator._subscription = SubscriptionState()
+    coordinator._closing = asyncio.get_running_loop().create_future()
+    refused = coordinator._push_error_to_user(GroupAuthorizationFailedError("crm"))
+    waiting = asyncio.ensure_future(refused)
+    await asyncio.sleep(0)
+    assert isinstance(coordinator._pending_exception, GroupAuthorizationFailedError)
+    assert not waiting.done()
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_brokers_no_to_a_token_is_taken_for_a_yes(tmp_path: Path) -> None:
+    """RFC 7628: the broker's challenge after the token tells an error."""
+    file = tmp_path / "token"
+    file.write_text("first")
+    by_token = Settings(security="SASL_SSL", sasl_mechanism="OAUTHBEARER", sasl_token_file=file)
+    login = OAuthAuthenticator(sasl_oauth_token_provider=TokenFile(by_token))
+    sent, _ = await login.step(None)
+    assert sent == b"n,,\x01auth=Bearer first\x01\x01"
+    assert await login.step(b'{"status":"invalid_token"}') is None
