@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import pytest
 
 from streams.position import Position, encode_position, position_key
@@ -249,39 +246,3 @@ async def test_what_the_owner_before_has_said_is_not_said_again_however_much_it_
     await second.read()
     await second.drain()
     assert said(w) == list("abcdefg")
-
-
-async def test_a_checkpoint_that_began_during_the_last_one_ends_before_the_partition_is_left() -> (
-    None
-):
-    w = world("a", "b")
-    worker = await start(w)
-    await worker.runtime.receive(0, worker.source.fetch(0, records_max=1))
-    writer, end = worker.writers[0], asyncio.Event()
-    commit = writer.commit
-
-    async def hang(*what: Any) -> None:
-        await end.wait()
-        await commit(*what)
-
-    writer.commit = hang  # type: ignore[method-assign] - a slow broker
-    closing = asyncio.ensure_future(worker.runtime.close())
-    await asyncio.sleep(0)  # the last checkpoint is under way
-    await worker.read()
-    late = asyncio.ensure_future(worker.runtime._checkpoints.write(worker.runtime.shards[0]))
-    await asyncio.sleep(0)
-    end.set()
-    await closing
-    assert late.done(), "what began while ours was the partition ends while it is"
-    assert said(w) == ["a", "b"]
-
-
-async def test_a_partition_that_is_revoked_while_it_is_opened_stays_closed() -> None:
-    w = world("a")
-    worker = await start(w)
-    await worker.runtime.fence((0,), GENERATION)
-    (shard,) = worker.runtime.shards.values()
-    opening = asyncio.ensure_future(worker.runtime.open())
-    await worker.runtime.close()
-    await opening
-    assert (shard.ready, worker.runtime.shards) == (False, {})
