@@ -159,6 +159,7 @@ async def test_a_refusal_by_the_group_is_kept_until_somebody_asks() -> None:
     """And until then the coordinator stands still."""
     coordinator = GroupCoordinator.__new__(GroupCoordinator)
     coordinator._subscription = SubscriptionState()
+    coordinator._subscription.register_fetch_waiters([])
     coordinator._closing = asyncio.get_running_loop().create_future()
     refused = coordinator._push_error_to_user(GroupAuthorizationFailedError("crm"))
     waiting = asyncio.ensure_future(refused)
