@@ -159,7 +159,9 @@ async def test_without_the_key_nothing_is_erased(
         )
         await drain(worker)
         assert ERASED not in worker.text
-    assert {"acct-1", ERASED} <= (await published(base)).accounts.keys()
+    said = await published(base)
+    assert {"acct-1", ERASED} <= said.accounts.keys()
+    compare(said, await judge(base))
 
 
 async def test_with_no_worker_the_erasure_waits_in_the_log(

@@ -33,7 +33,9 @@ from streams.codec import parse_event
 from streams.connection import client_options
 from streams.control import Activate, Erase, Feed, Tick, is_control, parse_control
 from streams.kafka.port import free_port
+from streams.keyring import load_keyring
 from streams.reader import Stored, open_reader
+from streams.seal import Seal
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.kafka_settings import environment
@@ -263,10 +265,13 @@ class Verdict:
 async def judge(settings: Settings) -> Verdict:
     """What the pure engine says of the interactions as they lie in the log."""
     rules = compile_rules(load(settings.rules, settings.calendars))
-    verdict = Verdict()
-    for partition, records in (await stored(settings, Topics(settings).interactions.name)).items():
-        engine = engine_for(settings, rules, partition)
+    verdict, log = Verdict(), Topics(settings).interactions.name
+    keyring = load_keyring(settings.control_key_file)
+    for partition, records in (await stored(settings, log)).items():
+        engine, seal = engine_for(settings, rules, partition), Seal(keyring, (log, partition))
         for record in records:
+            if is_control(record.key) and seal.check(record):
+                continue
             for topic, alert in obey(engine, rules, record):
                 verdict.add(topic, json.loads(encode_alert(alert)))
         verdict.accounts |= engine.accounts
