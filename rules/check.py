@@ -75,7 +75,7 @@ def check_test(
     def hear(outputs: Sequence[Output]) -> None:
         for output in outputs:
             alerts.append(output.alert)
-            timeline.append(_told(output.alert, test.start))
+            timeline.extend(_told(output.alert, len(alerts), test.start))
 
     in_order = sorted(test.events, key=lambda line: line.at.amount)
     for offset, line in enumerate(in_order):
@@ -139,7 +139,8 @@ def _keys(alerts: list[dict[str, Any]]) -> list[tuple[datetime, str]]:
 def _wanted(expected: Expected, start: datetime) -> dict[str, Any]:
     """The fields that the test names."""
     at = expected.at
-    fields = {name: getattr(expected, name) for name in expected.model_fields_set}
+    names = [name for name in type(expected).model_fields if name in expected.model_fields_set]
+    fields = {name: getattr(expected, name) for name in names}
     if not isinstance(at, datetime):
         at = start + timedelta(milliseconds=at.amount)
     return {**fields, "at": at, "state": expected.state.value}
@@ -169,14 +170,24 @@ def _happened(line: TestEvent) -> str:
     return "  ".join(parts)
 
 
-def _told(alert: Alert, start: datetime) -> str:
-    return f"{'':>10}  -> {_short(_fields(alert), start)}: {alert.why}"
+def _told(alert: Alert, number: int, start: datetime) -> tuple[str, str]:
+    """The number is the one that differences name it by."""
+    after = span((alert.occurred_at - start) // timedelta(milliseconds=1))
+    head = f"{after:>10}  -> alert {number}: "
+    return head + _short(_fields(alert), start), f"{'':>13}  {alert.why}"
 
 
 def _short(fields: dict[str, Any], start: datetime) -> str:
     names = [name for name in ("step", "account", "key", "owner") if fields.get(name)]
-    rest = [f"{name} {fields[name]}" for name in names]
+    rest = [f"{name} {_plain(fields[name])}" for name in names]
     return ", ".join([f"{fields['state']} at {_text(fields['at'], start)}", *rest])
+
+
+def _plain(value: Any) -> str:
+    """A key as it is read, `data.ticket=T-1`, not as Python has it."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={part}" for name, part in value.items())
+    return str(value)
 
 
 def _text(value: Any, start: datetime) -> str:

@@ -51,6 +51,7 @@ def shadowed(form: RuleForm, around: Around) -> Found:
             continue
         if other.id < form.id or not _covers(form, other):
             yield ("kind",), f"whenever it fires {other.id} does: this one says nothing more"
+            return
 
 
 def bad_parts(form: RuleForm, around: Around) -> Found:

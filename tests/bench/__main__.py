@@ -26,6 +26,7 @@ from tests.bench.engine import measure_engine
 from tests.bench.plain import measure_plain
 from tests.bench.report import print_report, to_json
 from tests.bench.restart import measure_restart
+from tests.bench.rule_costs import measure_rules
 from tests.bench.stage import Plan, Stage
 from tests.bench.steady import measure_steady
 
@@ -34,6 +35,7 @@ BUILD = Path("build")
 # name: (what it does, s that it may take)
 PARTS: dict[str, tuple[Callable[[Stage], Awaitable[Any]], int]] = {
     "engine": (lambda stage: measure_engine(stage.plan), 300),
+    "rules": (lambda stage: measure_rules(stage.plan), 300),
     "follow": (lambda stage: drained(stage, FOLLOW), 300),
     "path": (lambda stage: drained(stage, PATH), 300),
     "plain": (measure_plain, 600),

@@ -16,6 +16,7 @@ from rich.table import Table
 from tests.bench.drain import Drain
 from tests.bench.engine import Cost
 from tests.bench.restart import Restart
+from tests.bench.rule_costs import RuleCosts
 from tests.bench.stage import Site
 from tests.bench.steady import Steady
 
@@ -39,6 +40,11 @@ def print_report(found: Mapping[str, Any], console: Console) -> None:
         ("rules", "events", "CPU µs per event", "of it decoding"),
         map(_cost, found.get("engine", ())),
     )
+    if "rules" in found:
+        costs: RuleCosts = found["rules"]
+        columns = ("rules", "spread over all types", "all on one type", "of it decoding")
+        title = "The engine alone, CPU µs per event by number of rules"
+        _print(console, title, columns, map(_by_rules, costs.spread, costs.on_one_type))
     _print(
         console,
         "Steady state: append to alert (aim: p50 under 60 ms, p99 under 300 ms);"
@@ -89,6 +95,13 @@ def _ratios(found: Mapping[str, Any]) -> Iterator[Row]:
             yield f"{name}'s CPU : the pure engine's", f"{ratio:.2f}", ""
         for name, site in sites.items():
             yield _sameness(name, engine.alerts, site.alerts)
+    if "rules" in found:
+        yield from _rule_ratios(found["rules"])
+
+
+def _rule_ratios(costs: RuleCosts) -> Iterator[Row]:
+    yield "engine with 500 rules, 10 of them busy : with these 10", f"{costs.ratio:.2f}", "1.3"
+    yield "CPU s for the tests of 100 rules, two each", f"{costs.tested_s:.2f}", "under 5"
 
 
 def _sameness(name: str, expected: Counter[str], alerts: Counter[str]) -> Row:
@@ -126,6 +139,11 @@ def _drain(name: str, drain: Drain, aim: str) -> Row:
 def _cost(cost: Cost) -> Row:
     decoding = f"{cost.decode_s / cost.events * 1e6:.1f}"
     return f"{cost.rules}", f"{cost.events:,}", f"{cost.us_per_event:.1f}", decoding
+
+
+def _by_rules(spread: Cost, on_one_type: Cost) -> Row:
+    figures = (spread.us_per_event, on_one_type.us_per_event, spread.decode_s / spread.events * 1e6)
+    return (f"{spread.rules}", *(f"{us:.1f}" for us in figures))
 
 
 def _steady(steady: Steady) -> Row:
