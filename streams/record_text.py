@@ -7,6 +7,7 @@ steer a terminal is escaped.
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,10 +137,10 @@ def utc(time: datetime) -> str:
     >>> utc(datetime.fromisoformat("2026-03-02T09:00:00+08:00"))
     '2026-03-02 01:00:00'
     """
-    try:
-        return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    except OverflowError:  # in UTC it is before year 1 or after year 9999
-        return time.isoformat(" ", "seconds")
+    if time.tzinfo is not None:  # a bad record's time may have none: it is shown as it stands
+        with suppress(OverflowError):  # in UTC it may be before year 1 or after year 9999
+            time = time.astimezone(UTC)
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _line(time: str, kind: str, *words: str) -> Text:
