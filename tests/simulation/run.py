@@ -25,7 +25,7 @@ from tests.simulation.traffic import BOOKS, Traffic, book
 from tests.simulation.worker import Worker, open_shards
 
 TROUBLED_S = (8.0, 20.0, 30.0)
-QUIET_S = 5.0  # after healing: what is due falls due
+QUIET_S = 5.0  # what is due falls due
 DRAIN_S_MAX = 60.0
 LIVES_MAX = 60  # of workers in a run; more is a crash loop
 LINES = 40  # of the trace, for whoever looks for the fault
@@ -107,15 +107,20 @@ class Run:
         self._pass(self.troubled_s)
         self.faults.heal()
         self._site.note("faults", "healed")
-        give_up_s = loop.now_s + DRAIN_S_MAX
+        self._drain()
         self._pass(QUIET_S)
-        while not self._is_drained():
-            assert loop.now_s < give_up_s, "it does not drain"
-            self._pass(1.0)
+        self._drain()
         self._is_ending = True
         for worker in self.workers:
             worker.stopping = True
         loop.run_until(lambda: not self.workers and not self._site.broker.has_open())
+
+    def _drain(self) -> None:
+        loop = self._site.loop
+        give_up_s = loop.now_s + DRAIN_S_MAX
+        while not self._is_drained():
+            assert loop.now_s < give_up_s, "it does not drain"
+            self._pass(1.0)
 
     def _pass(self, seconds: float) -> None:
         """Time goes on for so long."""

@@ -29,6 +29,7 @@ from tests.simulation.site import Site
 BEAT_S = (0.02, 0.1, 0.3)
 FETCH_S = (0.005, 0.05, 0.2)
 HEARTBEAT_S = 1.5
+LOOK_S = 0.3
 
 
 class Worker:
@@ -39,6 +40,7 @@ class Worker:
         self.stopping = False
         self._site = site
         self._generation = -1
+        self._is_seated = False
         self._rebalancing = True
         self._stores: list[SimStore] = []
         self.consumers: list[Consumer] = []
@@ -90,8 +92,11 @@ class Worker:
         return Runtime(agent, layout, ports, limits)
 
     def start(self) -> None:
-        for work in (self._belong(), self._fetch(), self._keep_house(), self._watch.run()):
-            self._spawn(work)
+        self._spawn(self._belong())
+        self._spawn(self._heartbeat())
+        self._spawn(self._fetch())
+        self._spawn(self._keep_house())
+        self._spawn(self._watch.run())
         for runtime, consumer in zip(self.runtimes, self.consumers, strict=True):
             self._spawn(self._feed(runtime, consumer))
 
@@ -112,15 +117,24 @@ class Worker:
             waits: asyncio.Future[Seat] = site.loop.create_future()
             await site.network.ask(site.group.join, name, waits)
             generation, places = await waits
-            self._generation = generation
+            self._generation, self._is_seated = generation, True
             await asyncio.gather(*self._fence(generation, places))
             self._spawn(self._recover(generation))
-            while not self.stopping and await site.network.ask(site.group.beat, name, generation):
-                await asyncio.sleep(HEARTBEAT_S)
-            self._rebalancing, self._generation = True, -1
+            while self._is_seated and not self.stopping:
+                await asyncio.sleep(LOOK_S)
+            self._rebalancing = True
             await asyncio.gather(*(runtime.close() for runtime in self.runtimes))
         await site.network.ask(site.group.leave, name)
         self.process.kill(0, "stopped")
+
+    async def _heartbeat(self) -> None:
+        """Also while the last checkpoints are written."""
+        site = self._site
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            generation = self._generation
+            if not await site.network.ask(site.group.beat, self.process.name, generation):
+                self._is_seated &= generation != self._generation
 
     def _fence(self, generation: int, places: list[Place]) -> Iterator[Coroutine[Any, Any, None]]:
         for runtime, consumer in zip(self.runtimes, self.consumers, strict=True):
@@ -136,7 +150,7 @@ class Worker:
                 if generation != self._generation:
                     return
             await runtime.open()
-        if generation == self._generation:
+        if generation == self._generation and self._is_seated:
             self._rebalancing = False
 
     async def _fetch(self) -> None:
