@@ -86,6 +86,8 @@ def parse_control(key: bytes, value: bytes | None) -> Control:
         control = decoder.decode(value or b"")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadInput("bad_control", f"{key!r}: {error}") from None
+    if isinstance(control, Erase) and control.account[:1] in ("", "\0"):
+        raise BadInput("bad_account", f"{key!r}: an account is not empty nor begins with NUL")
     if control.v != VERSION:
         raise BadInput("unknown_control", f"{key!r} has version {control.v}, not {VERSION}")
     return control

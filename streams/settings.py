@@ -137,7 +137,11 @@ class Settings(BaseSettings):
     remembered_ids_max: int = Field(
         16, ge=1, description="ids per account; a repeat among them is dropped"
     )
-    metrics_host: str = Field("127.0.0.1", description="where /metrics, /healthz, /readyz listen")
+    metrics_host: str = Field(
+        "127.0.0.1",
+        min_length=1,  # asyncio takes an empty one for all interfaces
+        description="where /metrics, /healthz, /readyz listen",
+    )
     metrics_port: int = Field(9108, ge=0, le=65535, description="0: a free port")
     log_format: Literal["text", "json"] = Field("text", description="lines of the worker's log")
 

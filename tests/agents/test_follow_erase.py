@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from models.event import Event
 from rules.partition import Partition
 from streams.control import Erase, Tick
@@ -80,6 +82,17 @@ async def test_an_account_in_quarantine_is_free_again(monkeypatch: Any) -> None:
         b"account_quarantined",
     ]
     assert [alert["state"] for alert in alerts(w)] == ["firing"]
+
+
+@pytest.mark.parametrize("account", ["", "\0pos:0", "\0fence"])
+async def test_what_is_no_account_is_no_erasure(account: str) -> None:
+    """Least of all the position of the partition, which lies beside the accounts."""
+    w = World()
+    live = await worker(w).start()
+    w.put(LOG, 0, event("contract.revised"), control(Erase(account=account)))
+    await live.drain()
+    assert [dict(r.headers)["dead.reason"] for r in w.records(DEAD)] == [b"bad_account"]
+    assert b"\x00pos:0" in w.table("follow-changelog")
 
 
 async def test_who_is_not_known_can_be_erased() -> None:

@@ -89,3 +89,18 @@ def test_every_setting_has_a_reason_and_a_number_its_unit() -> None:
         assert field.description, f"{name} has no description"
         if field.annotation in (int, float):
             assert field.description.startswith(units), f"{name}: {field.description} has no unit"
+
+
+def test_the_metrics_listen_on_loopback_and_an_empty_host_is_not_all_of_them(setting) -> None:
+    assert load_settings().metrics_host == "127.0.0.1"
+    setting(PATHLINE_METRICS_HOST="")
+    (fault,) = faults()
+    assert fault.startswith("PATHLINE_METRICS_HOST")
+
+
+def test_a_token_file_takes_the_place_of_name_and_password(setting) -> None:
+    setting(PATHLINE_SECURITY="SASL_SSL", PATHLINE_SASL_MECHANISM="OAUTHBEARER")
+    (fault,) = faults()
+    assert "PATHLINE_SASL_TOKEN_FILE" in fault
+    setting(PATHLINE_SASL_TOKEN_FILE="/run/token")
+    assert load_settings().sasl_username is None
