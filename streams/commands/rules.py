@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from models.errors import BadSetting
 from rules.check import check
-from rules.describe import describe
+from rules.describe import LANGUAGES, describe
 from rules.form_faults import did_you_mean
 from rules.junit import junit
 from rules.lint import lint
@@ -139,16 +139,22 @@ def say(
     rules: Folder = None,
     calendars: Calendars = None,
     overlay: Overlay = None,
+    lang: Annotated[str, typer.Option(help="In English (en) or Chinese (zh).")] = "en",
     json: Json = False,
 ) -> None:
-    """Say in words what a rule does; with --json as it is written."""
+    """Say in words what a rule does, from its structure; with --json as it is written.
+
+    Example: pathline rules describe trial.silent-to-day-11 --lang zh
+    """
+    if lang not in LANGUAGES:
+        raise BadSetting(f"--lang {lang}: there is {' and '.join(LANGUAGES)}")
     book = _load(rules, calendars, overlay)
     _known(book, [rule])
     if json:
         print_json(book.documents[rule].value)
         return
-    table = Table(box=None, show_header=False)
-    for label, text in describe(book, rule):
+    table = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False)
+    for label, text in describe(book, rule, lang):
         table.add_row(f"[bold]{label}[/bold]", escape(text))
     out.print(table)
 

@@ -245,8 +245,8 @@ def test_describe_tells_which_values_come_from_the_overlay(customer: Customer) -
     )
     rows = [text for label, text in describe(book, "legal.replies") if label == "overlay"]
     assert rows == [
-        f"owner: legal-apac, in the rule legal ({file}:2:26)",
-        f"goal.within: 4h, in the rule 2h ({file}:2:53)",
+        f"owner is legal-apac here, legal in the rule ({file}:2:26).",
+        f"goal.within is 4h here, 2h in the rule ({file}:2:53).",
     ]
 
 

@@ -115,6 +115,12 @@ def test_list_and_describe_print_json_for_programs(shell: Shell) -> None:
     assert json.loads(printed)["goal"] == {"within": "2h"}
 
 
+def test_describe_speaks_two_languages(shell: Shell) -> None:
+    assert "The answer is due within 2 hours" in shell.run("describe", RULE)[1]
+    assert "须在 2 小时内应答" in shell.run("describe", RULE, "--lang", "zh")[1]
+    assert shell.run("describe", RULE, "--lang", "de") == (3, "--lang de: there is en and zh\n")
+
+
 def test_a_draft_is_not_run_and_that_is_told(shell: Shell) -> None:
     shell.change("status: active", "status: draft")
     code, printed = shell.run("test")
