@@ -148,6 +148,4 @@ class Faults:
                 consumer.trouble = 0.0
 
 
-KINDS = sorted(
-    name for name in vars(Faults) if name[0] != "_" and name not in ("draw", "heal")
-)
+KINDS = sorted(name for name in vars(Faults) if name[0] != "_" and name not in ("draw", "heal"))

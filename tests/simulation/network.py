@@ -75,9 +75,7 @@ class Network:
             error = BrokerError("no answer came")
         self._after(self.delay_s(), self._answer, future, answer, error)
 
-    def _answer(
-        self, future: asyncio.Future[Any], answer: Any, error: BrokerError | None
-    ) -> None:
+    def _answer(self, future: asyncio.Future[Any], answer: Any, error: BrokerError | None) -> None:
         if future.done():  # nobody waits for it any more
             return
         if error is None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from streams.ports import Row, Rows
 from tests.simulation.broker import BEGIN_MS, BUSY, TRANSACTION_TIMEOUT_S, Broker, Offset, Place
-from tests.simulation.loop import Loop, Process
+from tests.simulation.loop import Loop
 from tests.simulation.network import Network
+from tests.simulation.process import Process
 
 RETRY_S = 0.02
 
@@ -60,9 +61,11 @@ class SimWriter:
         await self.network.ask(lambda: None)
 
     async def _insist(self, effect: Callable[..., int], *args: Any) -> int:
-        while (answer := await self._call(effect, *args)) == BUSY:
-            await asyncio.sleep(RETRY_S)
-        return int(answer)
+        answer = BUSY
+        while answer == BUSY:
+            answer = await self._call(effect, *args)
+            await asyncio.sleep(RETRY_S if answer == BUSY else 0)
+        return answer
 
     async def _call(self, effect: Callable[..., Any], *args: Any) -> Any:
         self.process.writer_calls()
@@ -114,7 +117,7 @@ class SimOffsets:
         self._broker = broker
 
     async def begins(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
-        return {p: 0 for p in partitions}
+        return dict.fromkeys(partitions, 0)
 
     async def appended(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
         logs = self._broker.logs

@@ -1,27 +1,23 @@
-"""One run: a seed's workers, traffic and faults; then all is healed, drained, stopped and judged."""
+"""One run: a seed's workers, traffic and faults; then it heals, drains, stops, and is judged."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
 from typing import NamedTuple
 from unittest import mock
 
-from rules.loader import parse
-from rules.ruleset import compile_rules
-from streams import runtime, shelf
+from streams import runtime
 from streams.checkpoint import BROKEN
 from streams.shelf import RuleShelf
 from tests.simulation.breakage import breakable
 from tests.simulation.faults import Faults
 from tests.simulation.judge import judge
-from tests.simulation.loop import OWNER, Died, Process
 from tests.simulation.network import BrokerError
+from tests.simulation.notes import logged
 from tests.simulation.plants import NONE, Plant
+from tests.simulation.process import Died, Process
+from tests.simulation.rule_books import BOOKS, book, compiled_once
 from tests.simulation.site import Site
-from tests.simulation.traffic import BOOKS, Traffic, book
+from tests.simulation.traffic import Traffic
 from tests.simulation.worker import Worker, open_shards
 
 TROUBLED_S = (8.0, 20.0, 30.0)
@@ -32,7 +28,7 @@ LINES = 40  # of the trace, for whoever looks for the fault
 
 
 class Report(NamedTuple):
-    """faults: empty when all is well. trace: all that happened. steps: of the loop."""
+    """faults: empty when all is well. trace: all that happened, or its end. steps: of the loop."""
 
     seed: int
     faults: list[str]
@@ -41,12 +37,15 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         faults = "\n".join(f"  {fault}" for fault in self.faults)
-        last = "\n".join(self.trace.splitlines()[-LINES:])
         return (
             f"seed {self.seed} fails; see it again with\n"
             f"    python -m tests.simulation --seed {self.seed}\n{faults}\n"
-            f"the last steps:\n{last}"
+            f"the last steps:\n{self.shortened().trace}"
         )
+
+    def shortened(self) -> Report:
+        """With the last steps only."""
+        return self._replace(trace="\n".join(self.trace.splitlines()[-LINES:]))
 
 
 class Run:
@@ -145,49 +144,15 @@ class Run:
         )
 
 
-_parse = lru_cache(maxsize=BOOKS)(parse)
-_compiled = lru_cache(maxsize=BOOKS)(lambda digest: compile_rules(_by_digest()[digest]))
-
-
-@lru_cache(maxsize=1)
-def _by_digest() -> dict[str, object]:
-    return {book(n).digest: book(n) for n in range(BOOKS)}
-
-
-class _Notes(logging.Handler):
-    """What the shell logs becomes part of the trace."""
-
-    def __init__(self, site: Site) -> None:
-        super().__init__()
-        self._site = site
-
-    def emit(self, record: logging.LogRecord) -> None:
-        process = OWNER.get()
-        self._site.note(process.name if process else "", record.getMessage())
-
-
-@contextmanager
-def _logged(site: Site) -> Iterator[None]:
-    log, notes = logging.getLogger("streams"), _Notes(site)
-    before = log.level
-    log.setLevel(logging.INFO)
-    try:
-        with mock.patch.multiple(log, propagate=False, handlers=[notes]):
-            yield
-    finally:
-        log.setLevel(before)
-
-
 def simulate(seed: int, plant: Plant = NONE, *, watches: bool = True) -> Report:
     """The same seed gives the same trace."""
     site = Site(seed, plant, watches=watches)
     with (
         breakable(),
-        mock.patch.object(shelf, "parse", _parse),
-        mock.patch.object(shelf, "compile_rules", lambda book: _compiled(book.digest)),
+        compiled_once(),
         mock.patch.object(runtime, "SLICE_RECORDS", 5),
         plant.patch(),
-        _logged(site),
+        logged(site),
     ):
         run = Run(site)
         try:

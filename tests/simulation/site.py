@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from random import Random
+
 from streams.ports import Row
 from streams.position import Position, decode_position
 from streams.settings import Settings

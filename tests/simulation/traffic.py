@@ -1,30 +1,19 @@
-"""What comes in from outside: rules, and raw records: good, late, twice, bad, breaking the engine.
-
-Rules and events are those of the laws (tests/laws), with seconds for their hours, so that
-deadlines fall due within a run.
-"""
+"""What comes in from outside: raw records, good, late, twice, bad, breaking the engine."""
 
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
-from functools import lru_cache
-from random import Random
 from typing import Any
 
-from rules.loader import RuleBook, parse
 from streams.checkpoint import partition_of
 from streams.control import Erase, encode_control
 from streams.ports import Row
-from tests.laws.random_rules import TYPES, rule
+from tests.laws.random_rules import TYPES
 from tests.laws.streams_of_events import MIXTURES, data
 from tests.simulation.log import Transaction
 from tests.simulation.site import Site
-from tests.story import COMMON, OFFICE, TESTS
 
-BOOKS = 24  # rule sets there are; compiling one takes longer than a run
-UNREAL = re.compile(r"\bb[hd]\b|\d+b[hd]|calendar|day_number")
 ACCOUNTS = ["ann", "bob", "cid", "dan", "eve"]
 BREAKING = "breaks"  # an event with this in its data breaks the engine
 CURSED = "cursed"  # an account whose deadlines break the engine
@@ -37,31 +26,6 @@ BAD: list[tuple[bytes | None, bytes | None]] = [
 ]
 OPEN_S = [0.0, 0.1, 2.0]  # that a transaction of a source takes
 LATE_MS = [500, 1_000, 2_000, 3_000, 5_000, 8_000, 30_000]
-
-
-@lru_cache(maxsize=BOOKS)
-def book(number: int) -> RuleBook:
-    """One to four rules in wall time."""
-    chance = Random(number)
-    forms: list[dict[str, Any]] = []
-    while len(forms) < 1 + number % 4:
-        form = quickened(rule(chance))
-        if not UNREAL.search(json.dumps(form)):
-            forms.append({**COMMON, "tests": TESTS, "id": f"rule-{len(forms)}", **form})
-    content = json.dumps({"v": 1, "rules": forms, "calendars": [OFFICE]})
-    return parse(content.encode())
-
-
-def quickened(form: Any) -> Any:
-    """Seconds for hours."""
-    if isinstance(form, dict):
-        return {name: quickened(field) for name, field in form.items()}
-    if isinstance(form, list):
-        return [quickened(item) for item in form]
-    if isinstance(form, str):
-        form = re.sub(r"^(\d+)h$", r"\1s", form)
-        return re.sub(r"^(\d+)m$", lambda found: f"{int(found[1]) // 30}s", form)
-    return form
 
 
 class Traffic:
@@ -131,7 +95,7 @@ class Traffic:
         if chance.random() < 0.01:
             late_ms = -60_000  # from the future
         self._number += 1
-        event = {
+        event: dict[str, Any] = {
             "specversion": "1.0",
             "id": f"e{self._number}",
             "source": chance.choice(["//test/crm", "//test/web"]),

@@ -7,7 +7,7 @@ beats, closes. What ends a real worker (an exception that reaches Faust) ends th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from streams.agents.follow import FollowAgent
@@ -22,8 +22,8 @@ from streams.shelf import RuleShelf
 from tests.simulation.broker import Place
 from tests.simulation.consumer import Consumer
 from tests.simulation.group import Seat
-from tests.simulation.loop import Process
 from tests.simulation.ports import ProcessClock, SimAppender, SimOffsets, SimStore
+from tests.simulation.process import Process
 from tests.simulation.site import Site
 
 BEAT_S = (0.02, 0.1, 0.3)
@@ -92,20 +92,17 @@ class Worker:
         return Runtime(agent, layout, ports, limits)
 
     def start(self) -> None:
-        self._spawn(self._belong())
-        self._spawn(self._heartbeat())
-        self._spawn(self._fetch())
-        self._spawn(self._keep_house())
-        self._spawn(self._watch.run())
+        for work in (self._belong, self._heartbeat, self._fetch, self._keep_house, self._watch.run):
+            self._spawn(work)
         for runtime, consumer in zip(self.runtimes, self.consumers, strict=True):
-            self._spawn(self._feed(runtime, consumer))
+            self._spawn(self._feed, runtime, consumer)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._site.loop.spawn(self.process, self._or_die(work))
+    def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        self._site.loop.spawn(self.process, self._or_die(work, *args))
 
-    async def _or_die(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _or_die(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         try:
-            await work
+            await work(*args)
         except Exception as error:
             self._site.excuse(error)
             self.process.die(BROKEN, f"{type(error).__name__}: {error}")
@@ -119,8 +116,8 @@ class Worker:
             generation, places = await waits
             self._generation, self._is_seated = generation, True
             await asyncio.gather(*self._fence(generation, places))
-            self._spawn(self._recover(generation))
-            while self._is_seated and not self.stopping:
+            self._spawn(self._recover, generation)
+            while self._is_seated and not self.stopping:  # noqa: ASYNC110 - as Faust looks at it
                 await asyncio.sleep(LOOK_S)
             self._rebalancing = True
             await asyncio.gather(*(runtime.close() for runtime in self.runtimes))
