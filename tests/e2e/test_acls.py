@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from typer.testing import CliRunner
 
 from streams.acls import Access, load_roles
+from streams.cli import app
 from streams.connection import client_options
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
@@ -27,6 +29,7 @@ from tests.e2e.workers import (
     with_rules,
     workers,
 )
+from tests.kafka_settings import environment
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ async def base(secure_kafka: SecureKafka, tmp_path: Path) -> Settings:
     base = with_rules(secure_kafka.superuser(tmp_path), tmp_path / "rules", *RULES)
     await create_topics(base)
     roles = load_roles(base)
-    for user in ("worker", "sender", "reader"):
+    for user in ("worker", "ingest", "follow", "sender", "reader", "operator", "monitoring"):
         await allow(base, user, roles[user].rights)
     return base
 
@@ -53,9 +56,36 @@ async def test_from_raw_to_alerts_with_these_rights_alone(
     expected = await judge(base)
     assert sum(map(len, expected.alerts.values())) > 100
     compare(await published(base), expected)
-    assert sum(map(len, (await stored(base, topics.dead_letters.name)).values())) == 1
     as_reader = await stored(secure_kafka.login(base, "reader"), topics.signals.name)
     assert as_reader == await stored(base, topics.signals.name)
+    looked = await run(secure_kafka.login(base, "monitoring"), "doctor")
+    assert [looked.count(text) for text in ("set as they should be", " 0 records behind")] == [1, 2]
+    mended = await run(secure_kafka.login(base, "operator"), "dead-letters", "replay")
+    assert "1 replayed" in mended
+
+
+async def run(settings: Settings, *command: str) -> str:
+    """What a command of `pathline` prints."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, command, env=environment(settings))
+    return result.output + str(result.exception)
+
+
+async def test_agents_apart_need_less_each(
+    secure_kafka: SecureKafka, base: Settings, tmp_path: Path
+) -> None:
+    with workers() as start:
+        apart = [
+            start(secure_kafka.login(base, agent), tmp_path / agent, "--agents", agent)
+            for agent in ("ingest", "follow")
+        ]
+        for worker in apart:
+            await asyncio.to_thread(worker.wait_ready)
+        rows = traffic(500, accounts=50, seed=12)
+        await send(secure_kafka.login(base, "sender"), Topics(base).raw.name, rows)
+        follow = apart[1]
+        await asyncio.to_thread(follow.wait_until, lambda: follow.applied("follow") > 480)
+        assert [await asyncio.to_thread(worker.stop) for worker in apart] == [0, 0]
+    compare(await published(base), await judge(base))
 
 
 async def writing(settings: Settings, topic: str, transaction: str | None = None) -> str:
