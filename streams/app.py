@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from models.errors import BadRule, BadSetting
 from streams.agents.follow import NAME as FOLLOW
 from streams.agents.follow import FollowAgent
 from streams.agents.ingest import NAME as INGEST
@@ -28,7 +29,7 @@ from streams.logs import tell_error
 from streams.metrics import Metrics
 from streams.ports import Die
 from streams.probe import OffsetProbe
-from streams.runtime import Agent, Limits, Ports, Runtime
+from streams.runtime import REFUSED, Agent, Limits, Ports, Runtime
 from streams.settings import Settings
 from streams.shard import Pace
 from streams.shelf import RuleShelf
@@ -152,6 +153,7 @@ def _deliver_to(runtime: Runtime, die: Die) -> Callable[[Any], Any]:
             try:
                 await runtime.receive(event.message.partition, event.value)
             except Exception as error:  # an agent that raises loses its message: stop instead
-                die(BROKEN, f"{runtime.agent.name}: {tell_error(error)}")
+                code = REFUSED if isinstance(error, BadRule | BadSetting) else BROKEN
+                die(code, f"{runtime.agent.name}: {tell_error(error)}")
 
     return receive
