@@ -12,7 +12,7 @@ from typing import Protocol
 from tests.simulation.plants import PLANTS
 from tests.simulation.run import Report, simulate
 
-CHUNK = 10
+CHUNK = 5  # seeds
 
 
 class Simulate(Protocol):

@@ -24,16 +24,37 @@ TROUBLED_S = (8.0, 20.0, 30.0)
 QUIET_S = 5.0  # what is due falls due
 DRAIN_S_MAX = 60.0
 LIVES_MAX = 60  # of workers in a run; more is a crash loop
+NOTABLE = {  # as the trace says it
+    "killed",
+    "killed inside a checkpoint",
+    "checkpoint failed: BrokerError('fenced')",
+    "checkpoint failed: BrokerError('no answer came')",
+    "checkpoint failed: TimeoutError()",
+    "nobody is reached",
+    "reading again from there",
+    "nothing arrives after",
+    "the engine failed at",
+    "an account is in quarantine",
+    "is stale",
+    "loaded from",
+    "pathline.dead-letters",
+    "pathline.journey-breaks",
+    "pathline.sla-breaches",
+    "pathline.signals",
+}
 LINES = 40  # of the trace, for whoever looks for the fault
 
 
 class Report(NamedTuple):
-    """faults: empty when all is well. trace: all that happened, or its end. steps: of the loop."""
+    """faults: empty when all is well. trace: all that happened, or its end. steps: of the loop.
+    seen: which of NOTABLE there was.
+    """
 
     seed: int
     faults: list[str]
     trace: str
     steps: int
+    seen: frozenset[str]
 
     def __str__(self) -> str:
         faults = "\n".join(f"  {fault}" for fault in self.faults)
@@ -163,4 +184,6 @@ def simulate(seed: int, plant: Plant = NONE, *, watches: bool = True) -> Report:
             site.faults.append(f"{type(error).__name__}: {error}")
         finally:
             site.loop.bury()
-    return Report(seed, site.faults, site.tell(len(site.trace)), site.loop.steps)
+    trace = site.tell(len(site.trace))
+    seen = frozenset(what for what in NOTABLE if what in trace)
+    return Report(seed, site.faults, trace, site.loop.steps, seen)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.simulation.plants import PLANTS
 from tests.simulation.pool import Simulate, pool
+from tests.simulation.run import NOTABLE
 
 CASES = int(os.environ.get("SIM_CASES", "1000"))
 SEED = int(os.environ.get("SIM_SEED", "1"))
@@ -36,8 +37,12 @@ def simulated() -> Iterator[Simulate]:
 
 
 def test_every_seed_is_well(simulated: Simulate) -> None:
-    ill = [str(report) for report in simulated(range(SEED, SEED + CASES)) if report.faults]
+    unseen, ill = set(NOTABLE), []
+    for report in simulated(range(SEED, SEED + CASES)):
+        unseen -= report.seen
+        ill += [str(report)] if report.faults else []
     assert not ill, f"{len(ill)} of {CASES} seeds\n" + "\n\n".join(ill[:SHOWN])
+    assert not unseen or CASES < 500, "never happened: the simulation has lost some of its teeth"
 
 
 def test_seeds_that_found_something_stay_well(simulated: Simulate) -> None:
