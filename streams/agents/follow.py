@@ -160,7 +160,7 @@ class FollowJob:
         changes: list[tuple[bytes, bytes | None]] = [(id.encode(), None) for id in self._erased]
         self._erased.clear()
         accounts = partition.accounts
-        changes += [(id.encode(), self._encode(accounts[id])) for id in dirty if id in accounts]
+        changes += [(id.encode(), self._encode(accounts[id])) for id in dirty]
         dirty.clear()
         header = {**partition.header(), "rejects": self._rejects.header()}
         header |= {"sealed": True} if self._seal.closed else {}
