@@ -103,4 +103,19 @@ class RunCase(msgspec.Struct, array_like=True, tag=1):
     runs: list[Run] = []
 
 
-Case = EpisodeCase | RunCase
+class Fact(msgspec.Struct, array_like=True, frozen=True):
+    """What one side of a `mismatch` rule last said, by the event's time."""
+
+    mark: Mark
+    value: Any
+
+
+class PairCase(msgspec.Struct, array_like=True, tag=2):
+    """An instance of a `mismatch` rule. facts: left, right. opened: the two that disagree."""
+
+    key: dict[str, Any]
+    facts: list[Fact | None] = msgspec.field(default_factory=lambda: [None, None])
+    opened: list[Mark] = []
+
+
+Case = EpisodeCase | RunCase | PairCase

@@ -270,9 +270,6 @@ class SlaRule(RuleForm):
         return self
 
 
-AnyRule = Annotated[SequenceRule | AbsenceRule | SlaRule, Field(discriminator="kind")]
-
-
 def _needs_calendar(form: FormT, span: Duration, calendar: str | None) -> FormT:
     if span.business != (calendar is not None):
         raise ValueError("business time (bh, bd) needs `calendar`, wall time has none")

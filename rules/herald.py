@@ -13,7 +13,7 @@ from rules.context import Context, Output
 from rules.grammar import RuleForm
 from rules.template import Template
 
-TOPIC_OF_KIND = {"sequence": "signals", "absence": "journey-breaks", "sla": "sla-breaches"}
+TOPIC_OF_KIND = {"absence": "journey-breaks", "sla": "sla-breaches"}  # of the others: signals
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHADOW_TOPIC = "shadow-alerts"
 
@@ -35,7 +35,7 @@ class Herald:
         self.types = types
         self.template = Template(form.why, names)
         self.rule = RuleRef(id=form.id, version=form.version, digest=set_digest)
-        topic = form.alert.topic or TOPIC_OF_KIND[kind]
+        topic = form.alert.topic or TOPIC_OF_KIND.get(kind, "signals")
         self.topic = SHADOW_TOPIC if form.status == "shadow" else topic
         self.weight = form.weight.value if form.weight else None
 

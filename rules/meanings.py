@@ -25,6 +25,12 @@ MEANINGS: dict[str, str] = {
     "RuleForm.late": "what an event that comes late may still change",
     "RuleForm.alert": "where alerts go and which of them",
     "RuleForm.tests": "at least one that fires and one that stays silent",
+    "SignalRule.on": "the event; the rule fires at each",
+    "MismatchRule.left": "one fact, such as what was promised",
+    "MismatchRule.right": "the other, such as what was scheduled",
+    "MismatchRule.join": "paths whose values two facts have in common; what lacks one is not read",
+    "MismatchRule.when": "in CEL over `left` and `right`, numbers as doubles: true, they disagree",
+    "Side.value": "the path of the fact in the event's data",
     "SequenceRule.steps": "in order, 1 to 16 of them",
     "SequenceRule.contiguity": "`strict`: the account's very next event; `relaxed`: others may lie"
     " between",

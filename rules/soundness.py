@@ -6,7 +6,7 @@ Checked when rules are loaded, so that a worker never starts with a rule that ca
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from rules.condition import ConditionError, compile_condition
 from rules.form_faults import did_you_mean
 from rules.grammar import RuleForm, RuleTest
 from rules.positions import Document, Path
+from rules.relation import compile_relation
 from rules.roles import roles
 from rules.template import Template
 
@@ -29,13 +30,21 @@ def text_faults(document: Document, calendars: Collection[str]) -> Iterator[Faul
     """Of what the file says, whatever form it has: conditions and names of calendars."""
     for path, name, text in _texts(document.value, ()):
         if name == "where":
-            try:
-                compile_condition(text)
-            except ConditionError as error:
-                yield document.fault(path, f"where: {error.message}", position=error.position)
+            yield from _condition_faults(compile_condition, name, text, path, document)
+        elif path == ("when",):
+            yield from _condition_faults(compile_relation, name, text, path, document)
         elif name == "calendar" and text not in calendars:
             known = did_you_mean(text, calendars) if calendars else "there are none"
             yield document.fault(path, f"no calendar {text!r}; {known}")
+
+
+def _condition_faults(
+    compile: Callable[[str], object], name: str, text: str, path: Path, document: Document
+) -> Iterator[Fault]:
+    try:
+        compile(text)
+    except ConditionError as error:
+        yield document.fault(path, f"{name}: {error.message}", position=error.position)
 
 
 def form_sense(form: RuleForm, document: Document) -> Iterator[Fault]:

@@ -11,7 +11,9 @@ from models.event import Event
 from rules.context import Context
 from rules.grammar import RuleForm
 from rules.kinds.absence import compile_absence
+from rules.kinds.mismatch import compile_mismatch
 from rules.kinds.sequence import compile_sequence
+from rules.kinds.signal import compile_signal
 from rules.kinds.sla import compile_sla
 
 
@@ -41,6 +43,8 @@ class Rule(Protocol):
 
 COMPILERS: dict[str, Callable[..., Any]] = {
     "absence": compile_absence,
+    "mismatch": compile_mismatch,
     "sequence": compile_sequence,
+    "signal": compile_signal,
     "sla": compile_sla,
 }

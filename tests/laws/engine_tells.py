@@ -62,8 +62,6 @@ def as_event(fields: Form, offset: int) -> Event:
 
 
 def as_told(number: int, alert: Alert) -> Told:
-    start = alert.evidence[0]
-    steps = sorted(alert.evidence, key=lambda one: one.offset)
     return Told(
         record=number,
         rule=alert.rule.id,
@@ -74,5 +72,14 @@ def as_told(number: int, alert: Alert) -> Told:
         at=to_ms(alert.occurred_at),
         due=None if alert.due_at is None else to_ms(alert.due_at),
         owner=alert.owner,
-        name=(steps[0].id, steps[-1].id) if alert.kind == "sequence" else (start.id,),
+        name=named(alert),
     )
+
+
+def named(alert: Alert) -> tuple[str, ...]:
+    """The ids of the events that tell this alert from the others of its instance."""
+    ids = [one.id for one in alert.evidence]
+    if alert.kind == "sequence":
+        steps = sorted(alert.evidence, key=lambda one: one.offset)
+        return (steps[0].id, steps[-1].id)
+    return tuple(ids[: 2 if alert.kind == "mismatch" else 1])

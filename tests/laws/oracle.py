@@ -15,6 +15,7 @@ from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
 from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
+from tests.laws.oracle_standing import READINGS, Say
 from tests.laws.oracle_time import hours_of, wall_ms
 
 Record = Mapping[
@@ -85,6 +86,7 @@ class Oracle:
         self.log: list[Applied] = []
         self.stale: set[tuple[str, int]] = set()
         self.memories: dict[Instance, Memory] = {}
+        self.said: dict[Instance, int] = {}  # how much of its reading was told
         self.told: list[Told] = []
 
     def take(self, number: int, record: Record) -> None:
@@ -124,6 +126,9 @@ class Oracle:
         for rule in self.rules.values():
             if rule["kind"] == "sequence":
                 self.tell_matches(rule, applied)
+            elif rule["kind"] in READINGS:
+                if (key := key_of(rule, applied)) is not None:
+                    self.tell_reading(Instance(applied.account, rule["id"], key))
             elif roles_of(rule, applied) and (key := key_of(rule, applied)) is not None:
                 self.tell_news(Instance(applied.account, rule["id"], key), applied)
         self.move(applied.time - self.lateness_ms)
@@ -135,7 +140,10 @@ class Oracle:
         due = self.waiting(self.clock + 1, clock)
         self.clock = clock
         for instance in due:
-            self.tell_news(instance)
+            if self.rules[instance.rule]["kind"] in READINGS:
+                self.tell_reading(instance)
+            else:
+                self.tell_news(instance)
 
     def feed(self, feed: tuple[str, int], stale: bool) -> None:
         """A feed went stale or came back."""
@@ -147,13 +155,13 @@ class Oracle:
         """The instances that owe something first reached in [since, until], in order."""
         due = []
         for instance in self.instances():
-            instants = [at for at in self.owed(instance) if since <= at <= until]
+            instants = [at for at in self.owed(instance, until) if since <= at <= until]
             if instants:
                 due.append((min(instants), instance))
         return [instance for _, instance in sorted(due)]
 
     def instances(self) -> set[Instance]:
-        """Every account, episode rule and key that the log names."""
+        """Every account, rule that the clock can move and key that the log names."""
         return {
             Instance(event.account, rule["id"], key)
             for event in self.log
@@ -215,9 +223,31 @@ class Oracle:
                 )
             )
 
-    def owed(self, instance: Instance) -> list[int]:
+    def tell_reading(self, instance: Instance) -> None:
+        """What the instance says beyond what was told of it."""
+        for state, step, at, name in self.unsaid(instance, self.clock):
+            owner = self.rules[instance.rule].get("owner")
+            account, rule, key = instance
+            self.told.append(
+                Told(self.number, rule, account, key, state, step, at, None, owner, name)
+            )
+            self.said[instance] = self.said.get(instance, 0) + 1
+
+    def unsaid(self, instance: Instance, clock: int) -> list[Say]:
+        """What of its reading by this clock was not told."""
+        rule = self.rules[instance.rule]
+        events = [
+            event
+            for event in self.log
+            if event.account == instance.account and key_of(rule, event) == instance.key
+        ]
+        return READINGS[rule["kind"]](rule, events, clock)[self.said.get(instance, 0) :]
+
+    def owed(self, instance: Instance, until: int) -> list[int]:
         """The instants at which the instance has something to say that it has not said."""
         rule, memory = self.rules[instance.rule], self.memories.get(instance, {})
+        if rule["kind"] in READINGS:
+            return [say.at for say in self.unsaid(instance, until)]
         return [
             at
             for episode in self.episodes(instance)

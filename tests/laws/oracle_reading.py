@@ -87,7 +87,8 @@ def look_up(path: str, event: Applied) -> Any:
 
 def key_of(rule: Rule, event: Applied) -> str | None:
     """The values that tell the instance apart, as JSON; None when one is missing."""
-    values = {path: look_up(path, event) for path in rule.get("key", [])}
+    paths = [*rule.get("key", []), *rule.get("join", [])]
+    values = {path: look_up(path, event) for path in paths}
     if None in values.values():
         return None
     return json.dumps(values, separators=(",", ":"))

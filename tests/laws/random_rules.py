@@ -1,4 +1,4 @@
-"""Random rules of the three kinds, for laws: every option, on the same small grid as the logs.
+"""Random rules of every kind, for laws: every option, on the same small grid as the logs.
 
 Off the data path. What does not decide (title, tests …) is left to whoever compiles them.
 """
@@ -33,7 +33,11 @@ NIGHT = {
 }
 WHERES = ["data.v > 0", "data.v == 1 && data.n >= 1", 'actor.kind == "customer"', "data.w < 2"]
 GAPS = [{"min": "1h"}, {"min": "2h"}, {"max": "1h"}, {"max": "4h"}, {"min": "1h", "max": "3h"}]
-NEEDED = {"id", "kind", "start", "stop", "goal", "anchor", "expect", "deadline", "steps", "within"}
+NEEDED = {
+    *("id", "kind", "start", "stop", "goal", "anchor", "expect", "deadline", "steps", "within"),
+    *("on", "left", "right", "join", "when"),
+}
+RELATIONS = ["left != right", "right > left * 1.5", "left >= right", "left < right * 0.5"]
 LADDERS = [
     [(0, "lead")],
     [(1, "lead"), (2, "coo")],
@@ -44,7 +48,8 @@ LADDERS = [
 
 def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
-    form = chance.choice([sla, sla, absence, sequence, sequence])(chance)
+    often = [*[sla] * 4, *[absence] * 2, *[sequence] * 3]
+    form = chance.choice([*often, signal, mismatch])(chance)
     return {name: value for name, value in form.items() if value is not None}
 
 
@@ -136,4 +141,35 @@ def sequence(chance: Random) -> Form:
         "skip": chance.choice([None, "past_last", "to_next"]),
         "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4])), 0.7),
         **shared(chance),
+    }
+
+
+def at_once(chance: Random) -> Form:
+    """The fields that the kinds share to which an event is never too late."""
+    quiet = maybe(chance, {"resolve_on": "never"}, 0.4)
+    return {**shared(chance), "late": None, "alert": quiet}
+
+
+def signal(chance: Random) -> Form:
+    return {"kind": "signal", "on": trigger(chance, 0), **at_once(chance), "alert": None}
+
+
+def mismatch(chance: Random) -> Form:
+    """Two types, so that two facts are two events."""
+    left, right = (
+        {
+            **trigger(chance, usual),
+            "type": TYPES[usual],
+            "value": chance.choice(["data.v", "data.w"]),
+        }
+        for usual in (0, 1)
+    )
+    return {
+        "kind": "mismatch",
+        "left": left,
+        "right": right,
+        "join": chance.choice([["data.n"], ["data.n"], ["data.v", "data.n"]]),
+        "when": chance.choice(RELATIONS),
+        **at_once(chance),
+        "key": maybe(chance, ["data.v"], 0.2),
     }

@@ -28,6 +28,7 @@ SOME_DAY_MS = 1_772_442_000_000
 STEPS = {  # all that an alert can say, and so must turn up
     *("pending warn", "firing due", "firing escalate", "firing match"),
     *("resolved stop", "expired cancel", "expired superseded"),
+    "resolved over",
     *("retracted retract", "retracted vanished", "expired vanished"),
     "after a feed came back",
     "firing again after a retraction",
@@ -68,7 +69,7 @@ def test_every_option_that_is_drawn_decides_something() -> None:
     decided: set[str] = set()
 
     @seed(SEED)
-    @settings(drawn, max_examples=min(CASES, 500), phases=[Phase.generate])
+    @settings(drawn, max_examples=min(CASES, 1_500), phases=[Phase.generate])
     @given(cases())
     def leave_out(case: Case) -> None:
         told = oracle_tells(case)

@@ -1,0 +1,96 @@
+"""The kinds that speak at once: the oracle reads an instance's events from the first, every time.
+
+A reading is all that the instance has ever said by a clock; what of it is new, `oracle.py` knows.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tests.laws.oracle_reading import Applied, Rule, look_up, satisfies
+
+_RELATION = re.compile(r"(left|right) (==|!=|<=|>=|<|>) (left|right)(?: \* ([\d.]+))?")
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+class Say(NamedTuple):
+    """at: ms. name: the ids of the events that name the alert."""
+
+    state: str
+    step: str
+    at: int
+    name: tuple[str, ...]
+
+
+def signal_says(rule: Rule, events: Sequence[Applied], clock: int) -> list[Say]:
+    """Each event that matches."""
+    return [
+        Say("firing", "match", event.time, (event.id,))
+        for event in events
+        if satisfies(rule["on"], event)
+    ]
+
+
+def mismatch_says(rule: Rule, events: Sequence[Applied], clock: int) -> list[Say]:
+    """The newest fact of each side, and whether the two have begun or ceased to disagree."""
+    says: list[Say] = []
+    newest: dict[str, Applied] = {}
+    standing: tuple[str, ...] = ()
+    for event in events:
+        sides = [side for side in ("left", "right") if is_fact(rule[side], event)]
+        sides = [s for s in sides if s not in newest or newest[s].time <= event.time]
+        newest |= dict.fromkeys(sides, event)
+        if not sides or len(newest) < 2:
+            continue
+        left, right = newest["left"], newest["right"]
+        if disagree(rule, left, right) and not standing:
+            standing = (left.id, right.id)
+            says.append(Say("firing", "match", event.time, standing))
+        elif standing and not disagree(rule, left, right):
+            says += ended(rule, event.time, standing)
+            standing = ()
+    return says
+
+
+def is_fact(side: Rule, event: Applied) -> bool:
+    return satisfies(side, event) and look_up(side["value"], event) is not None
+
+
+def disagree(rule: Rule, left: Applied, right: Applied) -> bool:
+    """`when`; what cannot be compared or multiplied is an error, so they do not."""
+    found = _RELATION.fullmatch(rule["when"])
+    assert found, f"the oracle does not read {rule['when']!r}"
+    values = {
+        "left": look_up(rule["left"]["value"], left),
+        "right": look_up(rule["right"]["value"], right),
+    }
+    one, sign, other, factor = values[found[1]], found[2], values[found[3]], found[4]
+    if factor is not None:
+        if isinstance(other, str):
+            return False
+        other = float(other) * float(factor)
+    if sign not in ("==", "!=") and isinstance(one, str) != isinstance(other, str):
+        return False
+    return bool(_OPERATORS[sign](one, other))
+
+
+def ended(rule: Rule, at: int, name: tuple[str, ...]) -> list[Say]:
+    """The alert's end, unless the rule keeps it to itself."""
+    quiet = rule.get("alert", {}).get("resolve_on") == "never"
+    return [] if quiet else [Say("resolved", "over", at, name)]
+
+
+READINGS: dict[str, Callable[[Rule, Sequence[Applied], int], list[Say]]] = {
+    "mismatch": mismatch_says,
+    "signal": signal_says,
+}
