@@ -14,6 +14,7 @@ from streams.settings import Settings
 
 DAY_MS = 86_400_000
 BOUNDS = ("retention.ms", "max.message.bytes", "min.insync.replicas")  # more than ours is fine
+CEILINGS = ("max.compaction.lag.ms",)  # less than ours is fine
 DEAD_HEADERS_BYTES = 65_536  # what a dead letter says of itself, beside the whole record
 FATAL = ("partitions", "cleanup.policy", "max.message.bytes")  # the worker refuses to start
 TUNING = ("segment.bytes", "min.cleanable.dirty.ratio")  # set by us, free to anyone later
@@ -160,7 +161,8 @@ def _compare(topic: Topic, found: FoundTopic) -> Iterator[Finding]:
                 f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name}"
                 f" --add-config {name}={expected}"
             )
-            wanted = f"at least {expected}" if name in BOUNDS else expected
+            bound = "at least " if name in BOUNDS else "at most " if name in CEILINGS else ""
+            wanted = f"{bound}{expected}"
             yield _finding(topic, name, wanted, value, mend)
 
 
@@ -171,7 +173,7 @@ def _finding(topic: Topic, setting: str, expected: str, found: str, mend: str) -
 def _fits(name: str, expected: str, found: str) -> bool:
     if name in TUNING:
         return True
-    if name == "max.compaction.lag.ms" and found.isdigit():
+    if name in CEILINGS and found.isdigit():
         return int(found) <= int(expected)
     if name in BOUNDS and found.lstrip("-").isdigit():
         return int(found) >= int(expected) or (name == "retention.ms" and found == "-1")

@@ -78,6 +78,21 @@ def test_more_than_asked_for_and_another_tuning_are_fine(topics: Topics, broker)
     assert compare_topics(topics, broker) == []
 
 
+def test_states_that_are_kept_longer_than_erasure_says_are_told(topics: Topics, broker) -> None:
+    """Not fatal: a worker need not stand still for it."""
+    lag = "max.compaction.lag.ms"
+    change(broker, topics.alert_state, max_compaction_lag_ms="1000")
+    assert compare_topics(topics, broker) == []
+    change(broker, topics.alert_state, max_compaction_lag_ms=str(2**63 - 1))
+    (finding,) = compare_topics(topics, broker)
+    assert (finding.setting, finding.expected, finding.fatal) == (
+        lag,
+        "at most 604800000",
+        False,
+    )
+    assert f"--add-config {lag}=604800000" in finding.mend
+
+
 def test_a_missing_topic_is_fatal_and_the_command_is_named(topics: Topics, broker) -> None:
     del broker[topics.alert_state.name]
     (finding,) = compare_topics(topics, broker)
