@@ -149,9 +149,8 @@ async def _delete_alerts(
             if record.key is not None:
                 last[record.key] = _is_of(record.value, account, partition, before)
     old = [fingerprint for fingerprint, is_old in last.items() if is_old]
-    for fingerprint in old:
-        await producer.send(topic, None, fingerprint)
-    await producer.flush()
+    sent = [await producer.send(topic, None, fingerprint) for fingerprint in old]
+    await asyncio.gather(*sent)
     return len(old)
 
 
