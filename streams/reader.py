@@ -5,7 +5,7 @@ For commands and the demo. Without a group every partition is its own, and nothi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -95,6 +95,12 @@ class Reader:
         """Go on from these offsets."""
         for place, offset in offsets.items():
             self._consumer.seek(place, offset)
+
+    async def seek_time(self, places: Iterable[TopicPartition], at_ms: int) -> None:
+        """Go on from what was appended at that instant or later; the other partitions are done."""
+        self.seek(self.ends)
+        found = await self._consumer.offsets_for_times(dict.fromkeys(places, at_ms))
+        self.seek({place: at.offset for place, at in found.items() if at is not None})
 
     async def to_end(self) -> AsyncIterator[Stored]:
         """What is committed from here to `ends`; in order within a partition."""

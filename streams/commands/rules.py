@@ -20,6 +20,7 @@ from rules.junit import junit
 from rules.lint import lint
 from rules.loader import RuleBook, load
 from rules.reference import reference
+from streams.commands import explain
 from streams.console import Exit, Json, out, print_json
 from streams.settings import load_settings
 
@@ -41,6 +42,9 @@ app = typer.Typer(
     help="Rules: one YAML file each, with its tests at the bottom. docs/rules.md teaches how to"
     " write one. Every command loads all files first and tells every fault in them at once.",
 )
+
+
+app.command("explain")(explain.command)
 
 
 @app.command("list")
