@@ -25,8 +25,8 @@ async def slow_sink(stage: Stage) -> Finding:
     seconds = stage.scaled(THROTTLED_S)
     found = Finding(f"producers throttled to {QUOTA_BYTES // 1000} KB/s for {seconds:.0f} s")
     async with stage.site("F15", uncommitted_records_max=UNCOMMITTED_MAX) as site:
-        async with site.load(accounts=1_000, rate=20_000):
-            await asyncio.sleep(stage.scaled(15))
+        async with site.load(accounts=1_000, rate=10_000):
+            await asyncio.sleep(10)
         set_quota(stage.kafka, QUOTA_BYTES)
         try:
             worker = await site.ready()
