@@ -118,4 +118,30 @@ class PairCase(msgspec.Struct, array_like=True, tag=2):
     opened: list[Mark] = []
 
 
-Case = EpisodeCase | RunCase | PairCase
+class Sample(msgspec.Struct, array_like=True):
+    """What a `change` rule measured of some events. at: ms, where they count.
+
+    total, size: what they add to the numerator and the denominator of its figure.
+    """
+
+    at: int
+    events: int = 0
+    total: float = 0.0
+    size: int = 0
+
+
+class ChangeCase(msgspec.Struct, array_like=True, tag=3):
+    """An instance of a `change` rule. samples: by `at`. since: where its past begins, ms.
+
+    looked: the instant of the last look, ms. due: of the next one by the clock, 0: none.
+    """
+
+    key: dict[str, Any]
+    samples: list[Sample]
+    since: int
+    looked: int
+    opened: list[Mark] = []
+    due: int = 0
+
+
+Case = EpisodeCase | RunCase | PairCase | ChangeCase

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from rules.grammar import Path, RuleForm, Trigger
+from rules.grammar import Form, Path, RuleForm, Trigger, WallSpan
+from rules.measure import parse_measure
+from rules.threshold import compile_threshold
+
+WINDOWS_MAX = 16  # of a baseline: so much of an account's past is kept
+
+
+def _threshold(value: str) -> str:
+    compile_threshold(value)
+    return value
+
+
+def _measure(value: str) -> str:
+    parse_measure(value)
+    return value
+
+
+Threshold = Annotated[str, AfterValidator(_threshold)]
 
 
 class SignalRule(RuleForm):
@@ -24,3 +41,44 @@ class MismatchRule(RuleForm):
     right: Side
     join: tuple[Path, ...] = Field(min_length=1, max_length=8)
     when: str
+
+
+class ChangeWhen(Form):
+    ratio: Threshold | None = None
+    z: Threshold | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> ChangeWhen:
+        if self.ratio is None and self.z is None:
+            raise ValueError("`when` needs `ratio` or `z`, or both")
+        return self
+
+
+class ChangeRule(RuleForm):
+    kind: Literal["change"]
+    of: Annotated[str, AfterValidator(_measure)]
+    where: str | None = None
+    window: WallSpan
+    baseline: WallSpan
+    min_count: int = Field(1, ge=1)
+    when: ChangeWhen | None = None
+    direction: Literal["turn"] | None = None
+
+    @model_validator(mode="after")
+    def _one_question(self) -> ChangeRule:
+        if (self.when is None) == (self.direction is None):
+            raise ValueError("write either `when` or `direction: turn`")
+        if self.direction and parse_measure(self.of).kind != "mean":
+            raise ValueError("only a mean turns: `direction: turn` needs `of: mean(…)`")
+        return self
+
+    @model_validator(mode="after")
+    def _bounded(self) -> ChangeRule:
+        window, baseline = self.window.amount, self.baseline.amount
+        if window < 60_000:
+            raise ValueError("a `window` of less than a minute is not kept")
+        if baseline % window or not window <= baseline <= WINDOWS_MAX * window:
+            raise ValueError(f"`baseline` is 1 to {WINDOWS_MAX} whole windows; more is not kept")
+        if self.when and self.when.z and baseline == window:
+            raise ValueError("`z` needs a baseline of two windows or more")
+        return self

@@ -12,6 +12,7 @@ from models.duration import Duration
 from models.event import Event, place
 from rules.condition import compile_condition
 from rules.grammar import AbsenceRule, RuleForm, SequenceRule, SlaRule, Trigger
+from rules.grammar_signals import ChangeRule
 from rules.positions import Path
 from rules.roles import roles
 from rules.terms import contradictions
@@ -19,7 +20,7 @@ from rules.timespan import span
 
 DAY_MS = 86_400_000
 DWELL_MS = 7 * DAY_MS
-NEEDED = ("start", "anchor", "on", "left", "right")
+NEEDED = ("start", "anchor", "on", "of", "left", "right")
 _STAGE = re.compile(r"(^|[._])(stage|phase)([._]|$)")
 
 
@@ -83,6 +84,8 @@ def _windows(form: RuleForm) -> Iterator[tuple[Path, Duration]]:
         yield ("within",), form.within
     elif isinstance(form, SlaRule):
         yield ("goal", "within"), form.goal.within
+    elif isinstance(form, ChangeRule):
+        yield ("baseline",), Duration(form.baseline.amount + form.window.amount, "wall")
     elif isinstance(form, AbsenceRule):
         deadline = form.deadline
         if deadline.after is not None:

@@ -148,13 +148,13 @@ class Partition:
             self.accounts[account.id] = account
             for rule_id, cases in account.cases.items():
                 for name, case in cases.items():
-                    if isinstance(case, EpisodeCase) and case.due:
-                        context.heap.append((case.due, account.id, rule_id, name))
+                    if due := getattr(case, "due", 0):
+                        context.heap.append((due, account.id, rule_id, name))
         heapq.heapify(context.heap)
 
     def _is_live(self, due: int, account: str, rule: str, name: str) -> bool:
         case = self.accounts[account].cases.get(rule, {}).get(name)
-        return isinstance(case, EpisodeCase) and case.due == due
+        return getattr(case, "due", 0) == due
 
     def _move(self, clock: int) -> None:
         context = self.context

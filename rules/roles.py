@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rules.grammar import RuleForm, SequenceRule, Trigger
+from rules.grammar_signals import ChangeRule
+from rules.measure import parse_measure
 from rules.positions import Path
 
 
@@ -25,6 +27,9 @@ def roles(form: RuleForm) -> Iterator[Role]:
     if isinstance(form, SequenceRule):
         for i, step in enumerate(form.steps):
             yield Role(step.as_ or f"step_{i + 1}", ("steps", i), step)
+    if isinstance(form, ChangeRule):
+        trigger = Trigger(type=parse_measure(form.of).type, where=form.where)
+        yield Role("of", ("of",), trigger)
     for name in type(form).model_fields:
         value = getattr(form, name)
         if isinstance(value, Trigger):

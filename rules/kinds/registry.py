@@ -11,6 +11,7 @@ from models.event import Event
 from rules.context import Context
 from rules.grammar import RuleForm
 from rules.kinds.absence import compile_absence
+from rules.kinds.change import compile_change
 from rules.kinds.mismatch import compile_mismatch
 from rules.kinds.sequence import compile_sequence
 from rules.kinds.signal import compile_signal
@@ -43,6 +44,7 @@ class Rule(Protocol):
 
 COMPILERS: dict[str, Callable[..., Any]] = {
     "absence": compile_absence,
+    "change": compile_change,
     "mismatch": compile_mismatch,
     "sequence": compile_sequence,
     "signal": compile_signal,

@@ -8,19 +8,26 @@ tells what is new. Only what has been told is remembered, because the text says 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
+from tests.laws.oracle_change import change_says
 from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
-from tests.laws.oracle_standing import READINGS, Say
+from tests.laws.oracle_standing import Say, mismatch_says, signal_says
 from tests.laws.oracle_time import hours_of, wall_ms
 
 Record = Mapping[
     str, Any
 ]  # {"event": {...}}, {"tick": ms} or {"feed": name, "max_stale_ms", "stale"}
+
+READINGS: dict[str, Callable[[Rule, Sequence[Applied], int], list[Say]]] = {
+    "change": change_says,
+    "mismatch": mismatch_says,
+    "signal": signal_says,
+}
 
 
 class Told(NamedTuple):

@@ -88,9 +88,3 @@ def ended(rule: Rule, at: int, name: tuple[str, ...]) -> list[Say]:
     """The alert's end, unless the rule keeps it to itself."""
     quiet = rule.get("alert", {}).get("resolve_on") == "never"
     return [] if quiet else [Say("resolved", "over", at, name)]
-
-
-READINGS: dict[str, Callable[[Rule, Sequence[Applied], int], list[Say]]] = {
-    "mismatch": mismatch_says,
-    "signal": signal_says,
-}

@@ -35,8 +35,10 @@ WHERES = ["data.v > 0", "data.v == 1 && data.n >= 1", 'actor.kind == "customer"'
 GAPS = [{"min": "1h"}, {"min": "2h"}, {"max": "1h"}, {"max": "4h"}, {"min": "1h", "max": "3h"}]
 NEEDED = {
     *("id", "kind", "start", "stop", "goal", "anchor", "expect", "deadline", "steps", "within"),
-    *("on", "left", "right", "join", "when"),
+    *("of", "window", "baseline", "direction", "on", "left", "right", "join", "when"),
 }
+MEASURES = ["count({})", "mean({}, data.d)", 'density({}, data.k, "a")']
+JUDGEMENTS = [{"ratio": ">= 2"}, {"ratio": "< 0.6"}, {"z": ">= 1.5"}, {"ratio": "> 1", "z": "> 1"}]
 RELATIONS = ["left != right", "right > left * 1.5", "left >= right", "left < right * 0.5"]
 LADDERS = [
     [(0, "lead")],
@@ -49,7 +51,7 @@ LADDERS = [
 def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
     often = [*[sla] * 4, *[absence] * 2, *[sequence] * 3]
-    form = chance.choice([*often, signal, mismatch])(chance)
+    form = chance.choice([*often, signal, mismatch, change, change])(chance)
     return {name: value for name, value in form.items() if value is not None}
 
 
@@ -172,4 +174,22 @@ def mismatch(chance: Random) -> Form:
         "when": chance.choice(RELATIONS),
         **at_once(chance),
         "key": maybe(chance, ["data.v"], 0.2),
+    }
+
+
+def change(chance: Random) -> Form:
+    """Windows of few hours, so that a log holds a baseline and what comes after it."""
+    of = chance.choice(MEASURES).format(chance.choice([TYPES[0], TYPES[0], TYPES[1]]))
+    turns = of.startswith("mean") and chance.random() < 0.7
+    window = chance.choice([2, 2, 4])
+    return {
+        "kind": "change",
+        "of": of,
+        "where": maybe(chance, chance.choice(WHERES), 0.2),
+        "window": f"{window}h",
+        "baseline": f"{window * chance.choice([2, 3, 4])}h",
+        "min_count": maybe(chance, 2, 0.3),
+        "when": None if turns else chance.choice(JUDGEMENTS),
+        "direction": "turn" if turns else None,
+        **at_once(chance),
     }

@@ -149,5 +149,7 @@ def data(chance: Random) -> Form:
         "n": chance.choice([1, 1, 1, 1, 1, 2, 2, "1", None]),
         "v": chance.choice([0, 1, 1, 2]),
         "w": chance.choice([1, 2, "text"]),
+        "d": chance.choice([-2, -1, 1, 2, 0, "text"]),
+        "k": chance.choice([["a"], ["a", "b"], ["b", "b", "b", "a"], [], "a"]),
     }
     return {name: value for name, value in fields.items() if chance.random() < 0.9}
