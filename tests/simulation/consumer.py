@@ -16,6 +16,7 @@ from tests.simulation.network import BrokerError, Network
 
 QUEUED_MAX = 8
 LATE_S = (0.01, 0.5, 3.0, 9.0)
+FETCH_S = (0.0, 0.0, 0.1, 0.5)  # the fetch before it ends first
 
 
 class Consumer:
@@ -54,7 +55,7 @@ class Consumer:
         return self.queue.qsize()
 
     async def seek(self, partition: int, offset: int) -> int:
-        await asyncio.sleep(self._network.delay_s())
+        await asyncio.sleep(self._chance.choice(FETCH_S))
         if partition not in self._assigned:
             raise BrokerError("not assigned")
         self._places[partition] = offset

@@ -16,7 +16,15 @@ PAUSE_S = (0.5, 5.0, 9.0, 16.0)
 OUTAGE_S = (0.2, 3.0, 13.0)
 JUMPS_MS = (-30_000, -1_000, 1_000, 8_000, 30_000, 90_000)
 STEPS = 400
-HARMLESS = {"join", "quiet_feed", "rebalance", "slow_markers", "stop", "trouble"}
+HARMLESS = {
+    "join",
+    "quiet_feed",
+    "rebalance",
+    "slow_markers",
+    "stop",
+    "tired_network",
+    "trouble",
+}
 
 
 class Hosts(Protocol):
@@ -96,8 +104,13 @@ class Faults:
         network.is_down, network.fails = True, self._site.chance.random() < 0.5
         self._later(OUTAGE_S, network.repair)
 
+    def tired_network(self) -> None:
+        """Slower, and still fast enough for every timeout."""
+        self._site.network.slowness = 3.0
+        self._later(SPELL_S, self._site.network.repair)
+
     def slow_network(self) -> None:
-        self._site.network.slowness = self._site.chance.choice([5.0, 40.0])
+        self._site.network.slowness = 40.0
         self._later(SPELL_S, self._site.network.repair)
 
     def lost_answers(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,10 +15,11 @@ from streams.horizon import RawHorizon
 from streams.job import Record
 from streams.ports import Rows
 from streams.position import Position, encode_position
+from streams.runtime import Runtime
 from streams.shard import Batch, Shard, Verdict
 from tests.simulation.log import PartitionLog
 from tests.simulation.network import BrokerError
-from tests.simulation.ports import SimWriter
+from tests.simulation.ports import SimOffsets, SimWriter
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -118,6 +119,22 @@ async def _hurry(self: RawHorizon) -> int:
     return self._clock.wall_ms()
 
 
+async def _look_at_stable_ends(
+    self: SimOffsets, topic: str, partitions: Collection[int]
+) -> Mapping[int, int]:
+    return {p: self.broker.logs[topic, p].stable_end for p in partitions}
+
+
+async def _leave_early(self: Runtime) -> None:
+    """A checkpoint that began during the last ones is left alone."""
+    shards = list(self.shards.values())
+    await asyncio.gather(*map(self._checkpoints.write, shards))
+    self.shards = {}
+    for shard in shards:
+        shard.ready = False
+    await asyncio.gather(*(shard.writer.stop() for shard in shards))
+
+
 NONE = Plant("none")
 _of = partial(partial, mock.patch.object)
 PLANTS = [
@@ -134,4 +151,10 @@ PLANTS = [
     Plant("a snapshot before the lock", patch=_of(Checkpointer, "write", _write_too_early)),
     Plant("uncommitted is read", patch=_of(PartitionLog, "stable_end", PartitionLog.end)),
     Plant("ticks do not wait for ingest", patch=_of(RawHorizon, "carried_ms", _hurry)),
+    # What the simulation has found, planted again.
+    Plant(
+        "time passes an open transaction", patch=_of(SimOffsets, "appended", _look_at_stable_ends)
+    ),
+    Plant("partitions are left too early", patch=_of(Runtime, "close", _leave_early)),
+    Plant("what was revoked is opened", patch=_of(Runtime, "_is_ours", lambda *_: True)),
 ]

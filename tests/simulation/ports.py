@@ -12,7 +12,7 @@ from typing import Any
 from streams.ports import Row, Rows
 from tests.simulation.broker import BEGIN_MS, BUSY, TRANSACTION_TIMEOUT_S, Broker, Offset, Place
 from tests.simulation.loop import Loop
-from tests.simulation.network import Network
+from tests.simulation.network import BrokerError, Network
 from tests.simulation.process import Process
 
 RETRY_S = 0.02
@@ -44,6 +44,7 @@ class SimWriter:
         self.id = f"{agent}-{source[1]}"
         self._source = source
         self._epoch = 0
+        self._is_stopped = False
 
     async def start(self) -> None:
         self._epoch = await self._insist(self.broker.start)
@@ -58,6 +59,8 @@ class SimWriter:
             await self._call(self.broker.commit, self._epoch)
 
     async def stop(self) -> None:
+        """What is under way fails, as it does with aiokafka's."""
+        self._is_stopped = True
         await self.network.ask(lambda: None)
 
     async def _insist(self, effect: Callable[..., int], *args: Any) -> int:
@@ -69,7 +72,10 @@ class SimWriter:
 
     async def _call(self, effect: Callable[..., Any], *args: Any) -> Any:
         self.process.writer_calls()
-        return await self.network.ask(effect, self.id, *args)
+        answer = await self.network.ask(effect, self.id, *args)
+        if self._is_stopped:
+            raise BrokerError("the producer was stopped")
+        return answer
 
 
 class SimStore:
@@ -114,20 +120,20 @@ class SimOffsets:
 
     def __init__(self, network: Network, broker: Broker) -> None:
         self._network = network
-        self._broker = broker
+        self.broker = broker
 
     async def begins(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
         return dict.fromkeys(partitions, 0)
 
     async def appended(self, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
-        logs = self._broker.logs
+        logs = self.broker.logs
         found: Mapping[int, int] = await self._network.ask(
             lambda: {p: logs[topic, p].end for p in partitions}
         )
         return found
 
     async def group(self, topic: str, partitions: Collection[int]) -> Mapping[int, Offset]:
-        offsets = self._broker.offsets
+        offsets = self.broker.offsets
         found: Mapping[int, Offset] = await self._network.ask(
             lambda: {p: offsets[topic, p] for p in partitions if (topic, p) in offsets}
         )

@@ -26,7 +26,7 @@ FOUND = {
     156: "a checkpoint that began while others were closed was fenced, and ended the worker",
     124: "a partition that was revoked while it was opened ended the worker",
 }
-PLANTED_SEEDS = 200  # enough for each, several times over
+PLANTED_SEEDS = 400  # enough for each, several times over
 SHOWN = 3  # of the seeds that fail
 
 

@@ -28,8 +28,8 @@ from tests.simulation.site import Site
 
 BEAT_S = (0.02, 0.1, 0.3)
 FETCH_S = (0.005, 0.05, 0.2)
-HEARTBEAT_S = 1.5
-LOOK_S = 0.3
+HEARTBEAT_S = 0.5
+LOOK_S = 0.1
 
 
 class Worker:
