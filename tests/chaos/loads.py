@@ -52,8 +52,8 @@ async def overload(stage: Stage) -> Finding:
             sizes.append(round(worker.rss_mb()))
         await feed
         found.figures |= {"lag_records": lags[::3], "rss_mb": sizes}
-        found.promise(lags == sorted(lags), "lag does not grow: this was no overload")
-        found.rss_mb = sizes[len(sizes) // 2], sizes[-1]  # in the first half the buffers fill
+        found.promise(max(lags) > 5 * lags[0], "lag does not grow: this was no overload")
+        found.rss_mb = sizes[2 * len(sizes) // 3], sizes[-1]  # until then the buffers fill
         found.bound("memory_growth", sizes[-1] / found.rss_mb[0], GROWTH_MAX, "times")
         slow.unlink()
         began = time.monotonic()
