@@ -111,9 +111,9 @@ async def latency(stage: Stage) -> Finding:
     """LATENCY. The whole path's capacity is measured, on this machine, with 20 rules; then events
     come at half of it. From the append of an event to the arrival of its alert: p99 under 1 s.
     """
-    events = int(stage.scaled(200_000))
+    events = int(stage.scaled(300_000))
     now_ms = time.time_ns() // 1_000_000
-    bench = Bench(Plan(events, events // 100, 0, now_ms, max(5, int(stage.scaled(20)))),
+    bench = Bench(Plan(events, events // 100, 0, now_ms, max(5, int(stage.scaled(10)))),
                   stage.folder / "latency")  # fmt: skip
     await asyncio.to_thread(bench.kafka.start)
     try:
