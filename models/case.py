@@ -144,4 +144,20 @@ class ChangeCase(msgspec.Struct, array_like=True, tag=3):
     due: int = 0
 
 
-Case = EpisodeCase | RunCase | PairCase | ChangeCase
+class Peak(msgspec.Struct, array_like=True):
+    """The highest score of a grain of time; at: where that begins, ms."""
+
+    at: int
+    value: float
+
+
+class ScoreCase(msgspec.Struct, array_like=True, tag=4):
+    """An instance of a `score` rule. newest: time of its last score, ms. peaks: by `at`."""
+
+    key: dict[str, Any]
+    newest: int
+    peaks: list[Peak] = []
+    opened: list[Mark] = []
+
+
+Case = EpisodeCase | RunCase | PairCase | ChangeCase | ScoreCase

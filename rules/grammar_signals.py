@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from rules.grammar import Form, Path, RuleForm, Trigger, WallSpan
 from rules.measure import parse_measure
-from rules.threshold import compile_threshold
+from rules.threshold import compile_threshold, parse_drop
 
 WINDOWS_MAX = 16  # of a baseline: so much of an account's past is kept
 
@@ -20,6 +20,11 @@ def _threshold(value: str) -> str:
 
 def _measure(value: str) -> str:
     parse_measure(value)
+    return value
+
+
+def _drop(value: str) -> str:
+    parse_drop(value)
     return value
 
 
@@ -82,3 +87,20 @@ class ChangeRule(RuleForm):
         if self.when and self.when.z and baseline == window:
             raise ValueError("`z` needs a baseline of two windows or more")
         return self
+
+
+class ScoreWhen(Form):
+    value: Threshold | None = None
+    drop: Annotated[str, AfterValidator(_drop)] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> ScoreWhen:
+        if self.value is None and self.drop is None:
+            raise ValueError("`when` needs `value` or `drop`, or both")
+        return self
+
+
+class ScoreRule(RuleForm):
+    kind: Literal["score"]
+    task: str = Field(min_length=1)
+    when: ScoreWhen

@@ -53,6 +53,7 @@ class Herald:
         cause: Mark | None = None,
         due: int | None = None,
         owner: str | None = None,
+        score: float | None = None,
         zone: tzinfo = UTC,
     ) -> None:
         """episode: the marks that name the instance. evidence: the events that count, in order.
@@ -79,6 +80,7 @@ class Herald:
             evidence=tuple(self._evidence(mark, context) for mark in marks),
             owner=owner or self.form.owner,
             suggested_action=self.form.suggested_action,
+            score=score,
             weight=self.weight,
         )
         context.out.append(Output(self.topic, alert))

@@ -12,10 +12,11 @@ from models.duration import Duration
 from models.event import Event, place
 from rules.condition import compile_condition
 from rules.grammar import AbsenceRule, RuleForm, SequenceRule, SlaRule, Trigger
-from rules.grammar_signals import ChangeRule
+from rules.grammar_signals import ChangeRule, ScoreRule
 from rules.positions import Path
 from rules.roles import roles
 from rules.terms import contradictions
+from rules.threshold import parse_drop
 from rules.timespan import span
 
 DAY_MS = 86_400_000
@@ -86,6 +87,8 @@ def _windows(form: RuleForm) -> Iterator[tuple[Path, Duration]]:
         yield ("goal", "within"), form.goal.within
     elif isinstance(form, ChangeRule):
         yield ("baseline",), Duration(form.baseline.amount + form.window.amount, "wall")
+    elif isinstance(form, ScoreRule) and form.when.drop:
+        yield ("when", "drop"), parse_drop(form.when.drop)[1]
     elif isinstance(form, AbsenceRule):
         deadline = form.deadline
         if deadline.after is not None:

@@ -23,14 +23,14 @@ from models.errors import BadRule, BadSetting, Fault
 from models.opening import CalendarForm
 from rules.form_faults import did_you_mean, form_faults
 from rules.grammar import AbsenceRule, SequenceRule, SlaRule
-from rules.grammar_signals import ChangeRule, MismatchRule, SignalRule
+from rules.grammar_signals import ChangeRule, MismatchRule, ScoreRule, SignalRule
 from rules.overlay import entries, lay
 from rules.positions import Document
 from rules.soundness import form_sense, text_faults
 from rules.yaml_text import parse_document
 
 CONTENT_VERSION = 1
-AnyRule = SignalRule | SequenceRule | AbsenceRule | SlaRule | ChangeRule | MismatchRule
+AnyRule = SignalRule | SequenceRule | AbsenceRule | SlaRule | ChangeRule | MismatchRule | ScoreRule
 KINDS: dict[str, Any] = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(AnyRule)
 }

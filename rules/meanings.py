@@ -41,6 +41,10 @@ MEANINGS: dict[str, str] = {
     "MismatchRule.join": "paths whose values two facts have in common; what lacks one is not read",
     "MismatchRule.when": "in CEL over `left` and `right`, numbers as doubles: true, they disagree",
     "Side.value": "the path of the fact in the event's data",
+    "ScoreRule.task": "whose scores are read: events `score.published` with this `data.task`",
+    "ScoreRule.when": "what the score must be; all that stands here",
+    "ScoreWhen.value": "the score itself, such as `<= 0.2`",
+    "ScoreWhen.drop": "how far it has fallen from its highest, such as `>= 0.3 within 7d`",
     "SequenceRule.steps": "in order, 1 to 16 of them",
     "SequenceRule.contiguity": "`strict`: the account's very next event; `relaxed`: others may lie"
     " between",

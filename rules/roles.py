@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rules.grammar import RuleForm, SequenceRule, Trigger
-from rules.grammar_signals import ChangeRule
+from rules.grammar_signals import ChangeRule, ScoreRule
 from rules.measure import parse_measure
 from rules.positions import Path
+
+SCORE_TYPE = "score.published"  # a learned score, as an event of its account
 
 
 class Role(NamedTuple):
@@ -30,6 +32,8 @@ def roles(form: RuleForm) -> Iterator[Role]:
     if isinstance(form, ChangeRule):
         trigger = Trigger(type=parse_measure(form.of).type, where=form.where)
         yield Role("of", ("of",), trigger)
+    if isinstance(form, ScoreRule):
+        yield Role("score", ("task",), Trigger(type=SCORE_TYPE))
     for name in type(form).model_fields:
         value = getattr(form, name)
         if isinstance(value, Trigger):

@@ -13,6 +13,7 @@ from rules.grammar import RuleForm
 from rules.kinds.absence import compile_absence
 from rules.kinds.change import compile_change
 from rules.kinds.mismatch import compile_mismatch
+from rules.kinds.score import compile_score
 from rules.kinds.sequence import compile_sequence
 from rules.kinds.signal import compile_signal
 from rules.kinds.sla import compile_sla
@@ -46,6 +47,7 @@ COMPILERS: dict[str, Callable[..., Any]] = {
     "absence": compile_absence,
     "change": compile_change,
     "mismatch": compile_mismatch,
+    "score": compile_score,
     "sequence": compile_sequence,
     "signal": compile_signal,
     "sla": compile_sla,

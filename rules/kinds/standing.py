@@ -68,6 +68,7 @@ class StandingRule(Generic[FormT]):
         context: Context,
         evidence: Sequence[Mark],
         cause: Mark | None,
+        score: float | None = None,
     ) -> None:
         """Tell what has changed. at: ms. evidence: the marks that name a firing from now on.
 
@@ -75,11 +76,15 @@ class StandingRule(Generic[FormT]):
         """
         if holds and not case.opened:
             case.opened = list(evidence)
-            self._send(account, case.key, case.opened, State.FIRING, "match", at, context, cause)
+            self._send(
+                account, case.key, case.opened, State.FIRING, "match", at, context, cause, score
+            )
         elif case.opened and not holds:
             opened, case.opened = case.opened, []
             if not self.quiet:
-                self._send(account, case.key, opened, State.RESOLVED, "over", at, context, cause)
+                self._send(
+                    account, case.key, opened, State.RESOLVED, "over", at, context, cause, score
+                )
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
         """By default events alone decide."""
@@ -108,6 +113,7 @@ class StandingRule(Generic[FormT]):
         at: int,
         context: Context,
         cause: Mark | None,
+        score: float | None = None,
     ) -> None:
         self.herald.send(
             context,
@@ -119,4 +125,5 @@ class StandingRule(Generic[FormT]):
             episode=opened,
             evidence=[*opened, cause] if cause else opened,
             cause=cause,
+            score=score,
         )

@@ -40,6 +40,25 @@ CHINESE = Language(
             "escalate": "超时后升级：{escalate}。",
             "feeds": _EPISODES["feeds"],
         },
+        "change": {
+            "of": "度量 {of}。",
+            "where": "只计满足 `{where}` 的事件。",
+            "window": "观察最近 {window}，",
+            "baseline": "并与此前 {baseline}相比。",
+            "min_count": "其间事件不足 {min_count} 个时不作判断。",
+            "when": "满足以下条件时触发：{when}。",
+            "direction": "",
+        },
+        "mismatch": {
+            "left": "一项事实来自{left}。",
+            "right": "另一项来自{right}。",
+            "join": "按 {join} 对应。",
+            "when": "当 `{when}` 成立时两者不符。",
+        },
+        "score": {
+            "task": "读取任务 {task} 的 score.published 事件。",
+            "when": "满足以下条件时触发：{when}。",
+        },
     },
     common={
         "key": "按 {key} 区分不同事项。",
@@ -49,6 +68,7 @@ CHINESE = Language(
         "why": "告警语：{why}",
     },
     values={
+        "direction=turn": "均值正负翻转时触发。",
         "contiguity=strict": "每一步必须是该客户紧接着的下一个事件。",
         "contiguity=relaxed": "各步之间可以有其他事件。",
         "skip=past_last": "一次匹配用掉其中的事件。",

@@ -40,6 +40,25 @@ ENGLISH = Language(
             "escalate": "When it is missed, the alert goes {escalate}.",
             "feeds": _EPISODES["feeds"],
         },
+        "change": {
+            "of": "It measures {of}.",
+            "where": "Only events count of which `{where}` holds.",
+            "window": "It looks at the last {window}",
+            "baseline": "and compares them with the {baseline} before.",
+            "min_count": "With fewer than {min_count} events in them it says nothing.",
+            "when": "It fires when this is so: {when}.",
+            "direction": "",
+        },
+        "mismatch": {
+            "left": "One fact comes with {left}.",
+            "right": "The other comes with {right}.",
+            "join": "They belong together by {join}.",
+            "when": "They disagree when `{when}`.",
+        },
+        "score": {
+            "task": "It reads the events score.published of the task {task}.",
+            "when": "It fires when this is so: {when}.",
+        },
     },
     common={
         "key": "One case for each {key}.",
@@ -49,6 +68,7 @@ ENGLISH = Language(
         "why": "It says: {why}",
     },
     values={
+        "direction=turn": "It fires when the sign of the mean has turned.",
         "contiguity=strict": "Each step is the account's very next event.",
         "contiguity=relaxed": "Other events may lie between the steps.",
         "skip=past_last": "A match uses its events up.",

@@ -16,7 +16,7 @@ from tests.laws.oracle_change import change_says
 from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
-from tests.laws.oracle_standing import Say, mismatch_says, signal_says
+from tests.laws.oracle_standing import Say, mismatch_says, score_says, signal_says
 from tests.laws.oracle_time import hours_of, wall_ms
 
 Record = Mapping[
@@ -26,6 +26,7 @@ Record = Mapping[
 READINGS: dict[str, Callable[[Rule, Sequence[Applied], int], list[Say]]] = {
     "change": change_says,
     "mismatch": mismatch_says,
+    "score": score_says,
     "signal": signal_says,
 }
 

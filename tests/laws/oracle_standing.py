@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tests.laws.oracle_reading import Applied, Rule, look_up, satisfies
+from tests.laws.oracle_time import wall_ms
 
 _RELATION = re.compile(r"(left|right) (==|!=|<=|>=|<|>) (left|right)(?: \* ([\d.]+))?")
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -60,6 +61,41 @@ def mismatch_says(rule: Rule, events: Sequence[Applied], clock: int) -> list[Say
             says += ended(rule, event.time, standing)
             standing = ()
     return says
+
+
+def score_says(rule: Rule, events: Sequence[Applied], clock: int) -> list[Say]:
+    """The newest score: what it is, and how far it has fallen."""
+    says: list[Say] = []
+    known: list[Applied] = []
+    standing: tuple[str, ...] = ()
+    for event in events:
+        value = event.data.get("value")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if event.type != "score.published" or event.data.get("task") != rule["task"]:
+            continue
+        if not is_number or (known and event.time < known[-1].time):
+            continue
+        known.append(event)
+        is_so = all(_met(text, name, known) for name, text in rule["when"].items())
+        if is_so and not standing:
+            standing = (event.id,)
+            says.append(Say("firing", "match", event.time, standing))
+        elif standing and not is_so:
+            says += ended(rule, event.time, standing)
+            standing = ()
+    return says
+
+
+def _met(text: str, name: str, known: Sequence[Applied]) -> bool:
+    now, value = known[-1].time, known[-1].data["value"]
+    threshold, _, within = text.partition(" within ")
+    if name == "drop":
+        span = wall_ms(within)
+        grain = span // 32
+        recent = [e.data["value"] for e in known if now - e.time // grain * grain < span]
+        value = max(recent) - value
+    sign, limit = threshold.split()
+    return bool(_OPERATORS[sign](value, float(limit)))
 
 
 def is_fact(side: Rule, event: Applied) -> bool:

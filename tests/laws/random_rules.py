@@ -35,10 +35,11 @@ WHERES = ["data.v > 0", "data.v == 1 && data.n >= 1", 'actor.kind == "customer"'
 GAPS = [{"min": "1h"}, {"min": "2h"}, {"max": "1h"}, {"max": "4h"}, {"min": "1h", "max": "3h"}]
 NEEDED = {
     *("id", "kind", "start", "stop", "goal", "anchor", "expect", "deadline", "steps", "within"),
-    *("of", "window", "baseline", "direction", "on", "left", "right", "join", "when"),
+    *("task", "of", "window", "baseline", "direction", "on", "left", "right", "join", "when"),
 }
 MEASURES = ["count({})", "mean({}, data.d)", 'density({}, data.k, "a")']
 JUDGEMENTS = [{"ratio": ">= 2"}, {"ratio": "< 0.6"}, {"z": ">= 1.5"}, {"ratio": "> 1", "z": "> 1"}]
+DROPS = [{"drop": ">= 0.4 within 4h"}, {"value": "< 0.3", "drop": "> 0.1 within 30h"}]
 RELATIONS = ["left != right", "right > left * 1.5", "left >= right", "left < right * 0.5"]
 LADDERS = [
     [(0, "lead")],
@@ -51,7 +52,7 @@ LADDERS = [
 def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
     often = [*[sla] * 4, *[absence] * 2, *[sequence] * 3]
-    form = chance.choice([*often, signal, mismatch, change, change])(chance)
+    form = chance.choice([*often, signal, mismatch, change, change, score])(chance)
     return {name: value for name, value in form.items() if value is not None}
 
 
@@ -193,3 +194,8 @@ def change(chance: Random) -> Form:
         "direction": "turn" if turns else None,
         **at_once(chance),
     }
+
+
+def score(chance: Random) -> Form:
+    when = chance.choice([{"value": "<= 0.2"}, {"value": "> 0.5"}, *DROPS])
+    return {"kind": "score", "task": "churn", "when": when, **at_once(chance)}

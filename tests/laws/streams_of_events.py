@@ -33,6 +33,7 @@ MIXTURES = [  # what lives together in a log: few types, so that they meet
     [A, C, D],
     [A, A, B, C, C, D],
     [A, A, B, E],
+    [A, B, "score.published", "score.published"],
     [A, A, B, C, D, E, "x.other"],
 ]
 BESIDE_MS = [0, 0, 0, 0, 1, 999, HOUR_MS // 2]
@@ -149,6 +150,8 @@ def data(chance: Random) -> Form:
         "n": chance.choice([1, 1, 1, 1, 1, 2, 2, "1", None]),
         "v": chance.choice([0, 1, 1, 2]),
         "w": chance.choice([1, 2, "text"]),
+        "task": chance.choice(["churn", "churn", "churn", "other"]),
+        "value": chance.choice([0.1, 0.2, 0.2, 0.5, 0.7, 0.9, 1, "text", None]),
         "d": chance.choice([-2, -1, 1, 2, 0, "text"]),
         "k": chance.choice([["a"], ["a", "b"], ["b", "b", "b", "a"], [], "a"]),
     }
