@@ -99,7 +99,7 @@ class Consumer:
             return  # lost
         if draw < 0.6:
             self._loop.call_later(self._chance.choice(LATE_S), self._put, partition, batch)
-        if draw < 0.3 or draw >= 0.45:  # late: some of them for a second time
+        if draw >= 0.45:  # at once; what is late as well comes for a second time
             self._put(partition, batch)
         if 0.6 <= draw < 1.0:
             self._put(partition, batch)

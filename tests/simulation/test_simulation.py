@@ -21,13 +21,13 @@ from tests.simulation.run import NOTABLE
 
 CASES = int(os.environ.get("SIM_CASES", "1000"))
 SEED = int(os.environ.get("SIM_SEED", "1"))
-FOUND = {
+FOUND = {  # a seed drifts as the shell changes; the plants keep what was found for good
     11: "a deadline fired though its answer waited behind a source's open transaction",
     14: "the same",
-    59: "a checkpoint that began while others were closed failed, and ended the worker",
-    189: "the same",
+    29: "a checkpoint that began while others were closed failed, and ended the worker",
+    59: "the same",
     35: "a partition that was revoked while it was opened ended the worker",
-    44: "the same",
+    363: "the same",
 }
 PLANTED_SEEDS = 400  # enough for each, several times over
 SHOWN = 3  # of the seeds that fail

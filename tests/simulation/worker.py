@@ -7,7 +7,7 @@ beats, closes. What ends a real worker (an exception that reaches Faust) ends th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from streams.agents.follow import FollowAgent
@@ -168,14 +168,3 @@ class Worker:
             await asyncio.sleep(self._site.chance.choice(BEAT_S))
             if not self._rebalancing:
                 await asyncio.gather(*(runtime.beat() for runtime in self.runtimes))
-
-
-def open_shards(workers: Sequence[Worker]) -> list[tuple[str, int]]:
-    """Agent and partition of each shard at work."""
-    return [
-        (runtime.agent.name, partition)
-        for worker in workers
-        for runtime in worker.runtimes
-        for partition, shard in runtime.shards.items()
-        if shard.ready
-    ]
