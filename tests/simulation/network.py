@@ -24,6 +24,7 @@ class Network:
     """is_down: nobody is reached. fails: so that calls fail, not hang. slowness: factor.
 
     lost: share of answers that get lost. stuck: share of requests that take stuck_s.
+    stuck_until_s: when the last of them arrives.
     """
 
     def __init__(self, loop: Loop, chance: Random) -> None:
@@ -33,6 +34,7 @@ class Network:
         self.lost = 0.0
         self.stuck = 0.0
         self.stuck_s = 12.0
+        self.stuck_until_s = 0.0
         self._loop = loop
         self._chance = chance
         self._held: list[Callable[[], None]] = []
@@ -43,6 +45,7 @@ class Network:
         delay_s = self.delay_s()
         if self.stuck and self._chance.random() < self.stuck:
             delay_s += self.stuck_s
+            self.stuck_until_s = self._loop.now_s + delay_s
         self._after(delay_s, self._arrive, future, effect, args)
         return await future
 

@@ -128,6 +128,7 @@ class Run:
         self._pass(self.troubled_s)
         self.faults.heal()
         self._site.note("faults", "healed")
+        self._pass(max(0.0, self._site.network.stuck_until_s - loop.now_s))
         self._drain()
         self._pass(QUIET_S)
         self._drain()
