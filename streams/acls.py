@@ -102,7 +102,9 @@ def _worker(settings: Settings, *agents: str) -> tuple[Access, ...]:
 
 
 def _publisher(settings: Settings) -> Made:
-    return "publishes rule sets", _on(BOTH, Topics(settings).rules)
+    topics = Topics(settings)
+    rights = [*_on(BOTH, topics.rules), *_on(WRITE, topics.interactions)]
+    return "publishes rule sets and activates them", _merge(rights)
 
 
 def _sender(settings: Settings) -> Made:

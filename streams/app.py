@@ -10,10 +10,12 @@ checkpoint.py. `runtime.py` drives each agent, `faust_app.py` drives the runtime
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from models.errors import BadRule, BadSetting
+from models.errors import BadRule, BadSetting, PathlineError
 from streams.agents.follow import NAME as FOLLOW
 from streams.agents.follow import FollowAgent
 from streams.agents.ingest import NAME as INGEST
@@ -38,7 +40,10 @@ from streams.topics import Topics
 from streams.transport import BatchTopic, FaustSource
 from streams.writer import KafkaWriter
 
+log = logging.getLogger(__name__)
+
 AGENTS = (INGEST, FOLLOW)
+PUBLISHED_EVERY_S = 15.0  # between two looks at what is published, for the feeds that it needs
 
 
 class Composition:
@@ -78,11 +83,13 @@ class Composition:
         app.task(app.keep_house)
         for runtime in app.runtimes:
             if runtime.agent.name == INGEST:
-                app.task(self._watch(runtime).run)
+                watch = self._watch(runtime)
+                app.task(watch.run)
+                app.task(self._keep_feeds(watch, cast(IngestAgent, runtime.agent)))
         return app
 
     def _agent(self, name: str) -> Agent:
-        feeds = {name for name, _ in self.shelf.own.feeds}
+        feeds = {name for name, _ in self.shelf.feeds}
         agents: dict[str, Callable[[], Agent]] = {
             INGEST: lambda: IngestAgent(self.settings, self.topics, feeds),
             FOLLOW: lambda: FollowAgent(self.settings, self.topics, self.shelf, self.keyring),
@@ -118,7 +125,7 @@ class Composition:
 
     def _watch(self, ingest: Runtime) -> FeedWatch:
         return FeedWatch(
-            self.shelf.own.feeds,
+            self.shelf.feeds,
             self.topics.raw.name,
             self.topics.interactions.name,
             self.settings.partitions,
@@ -127,6 +134,21 @@ class Composition:
             self.appender,
             is_ours=lambda: 0 in ingest.shards and ingest.shards[0].ready,
         )
+
+    def _keep_feeds(self, watch: FeedWatch, ingest: IngestAgent) -> Callable[[], Any]:
+        """A set that is published while we run may need other feeds."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(PUBLISHED_EVERY_S)
+                try:
+                    await self.shelf.refresh()
+                    watch.watch(self.shelf.feeds)
+                    ingest.watch({name for name, _ in self.shelf.feeds})
+                except PathlineError as error:
+                    log.warning("which feeds the published rule set needs is not known: %s", error)
+
+        return keep
 
 
 def group_of(settings: Settings, agents: Sequence[str]) -> str:

@@ -86,8 +86,8 @@ class FeedWatch:
         appender: Appender,
         is_ours: Callable[[], bool],
     ) -> None:
-        check_feeds({name for name, _ in feeds})
-        self._feeds = sorted(feeds)
+        self._feeds: list[tuple[str, int]] = []
+        self.watch(feeds)
         self._raw = raw
         self._interactions = interactions
         self._partitions = range(partitions)
@@ -97,12 +97,18 @@ class FeedWatch:
         self._is_ours = is_ours
         self._told: dict[tuple[str, int], bool] = {}
 
+    def watch(self, feeds: Collection[tuple[str, int]]) -> None:
+        """These from here on. Raises BadSetting when they are too many."""
+        check_feeds({name for name, _ in feeds})
+        self._feeds = sorted(feeds)
+
     async def run(self) -> None:
         """For ever: look every second, while the first raw partition is ours."""
-        while self._feeds:
+        while True:
             await asyncio.sleep(EVERY_S)
             if self._is_ours():
-                await self.look()
+                if self._feeds:
+                    await self.look()
             else:
                 self._told.clear()  # who comes back tells all anew, which does no harm
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from streams.agents.follow import FollowJob
 from streams.metrics import Reading
 from streams.runtime import Runtime
 from streams.shard import Shard
@@ -25,6 +26,14 @@ def read_shards(runtimes: Iterable[Runtime], now_ms: int, lateness_ms: int) -> I
             yield Reading("pathline_clock_seconds", labels, shard.job.clock / 1000)
             for name, value in shard.job.gauges(now_ms - lateness_ms).items():
                 yield Reading(name, labels, value)
+
+
+def read_rules(runtimes: Iterable[Runtime]) -> Iterator[Reading]:
+    """The rule set that is active in each partition."""
+    for runtime in runtimes:
+        for partition, shard in runtime.shards.items():
+            if shard.ready and isinstance(shard.job, FollowJob):
+                yield Reading("pathline_rules_info", (shard.job.rules_digest, str(partition)), 1)
 
 
 def lag_of(shard: Shard, end: int | None, now_ms: int) -> tuple[int, float]:

@@ -71,7 +71,10 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
         (),
     ),
     "pathline_queued_batches": ("Fetched batches that wait for the agent", ("agent",)),
-    "pathline_rules_info": ("1 for the rule set of this worker", ("digest",)),
+    "pathline_rules_info": (
+        "1 for the rule set that is active in a partition",
+        ("digest", "partition"),
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""The shelf of rule sets: ours, and those that a partition's log names by their digest.
+"""The shelf of rule sets: ours, the published one, and those that a log names by their digest.
 
 Beside the data path. A log says which rule set was active when; so that it can be read again, each
 is kept in the topic of rule sets under its digest, for as long as there is a log.
@@ -7,28 +7,29 @@ is kept in the topic of rule sets under its digest, for as long as there is a lo
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from models.errors import BadSetting
 from rules.loader import RuleBook, parse
 from rules.ruleset import RuleSet, compile_rules
 from streams.keyring import Keyring, Refusal
 from streams.ports import Appender
+from streams.published import Fetch, load_history
 from streams.reader import Stored, open_reader
 from streams.seal import signature_of
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Fetch = Callable[[str], Awaitable[bytes | None]]
-"""The content that was published under a digest, if it was."""
-
 
 class RuleShelf:
-    """own: the rule set of this worker's folder. fetch: where the others are found."""
+    """own: the rule set of this worker's folder. fetch: where the others are found.
+
+    wanted: the set that partitions are to have: the published one, ours while none ever was.
+    """
 
     def __init__(self, book: RuleBook, topic: str, fetch: Fetch) -> None:
-        self.own = compile_rules(book)
+        self.own = self.wanted = compile_rules(book)
         self._content = book.content
         self._topic = topic
         self._fetch = fetch
@@ -54,6 +55,17 @@ class RuleShelf:
             self._loaded[digest] = compile_rules(book)
             log.info("rule set %s loaded from %s", digest, self._topic)
         return self._loaded[digest]
+
+    async def refresh(self) -> RuleSet:
+        """Look which set is wanted now. Raises like `load`."""
+        history = await load_history(self._fetch)
+        self.wanted = await self.load(history[-1]) if history else self.own
+        return self.wanted
+
+    @property
+    def feeds(self) -> frozenset[tuple[str, int]]:
+        """(name, max_stale ms) that a set on the shelf asks for; to watch too many does no harm."""
+        return frozenset[tuple[str, int]]().union(*(r.feeds for r in self._loaded.values()))
 
     async def publish(self, appender: Appender) -> None:
         """Make our own readable for whoever reads a log that names it. Repeating it is harmless."""

@@ -25,7 +25,7 @@ from streams.appender import KafkaAppender
 from streams.checkpoint import BROKEN
 from streams.clock import Clock, SystemClock
 from streams.faust_app import PathlineApp
-from streams.gauges import read_shards
+from streams.gauges import read_rules, read_shards
 from streams.health import HealthServer
 from streams.kafka.admin import check_topics
 from streams.keyring import Signer, load_keyring
@@ -77,11 +77,11 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = Composition(settings, shelf, clock, metrics, die, keyring, **changes).compose(agents)
-    metrics.gauges = lambda: read_gauges(app, settings, shelf, clock)
+    metrics.gauges = lambda: read_gauges(app, settings, clock)
     health = HealthServer(settings.metrics_host, settings.metrics_port, app, metrics, clock)
     worker = PathlineWorker(app, health, loop=loop)
     log.info(
-        "starting %s as %s, rules %s", ",".join(agents), settings.app_id, shelf.own.digest[:12]
+        "starting %s as %s, rules %s", ",".join(agents), settings.app_id, shelf.wanted.digest[:12]
     )
     try:
         worker.execute_from_commandline()
@@ -102,15 +102,21 @@ async def prepare(settings: Settings, shelf: RuleShelf, signer: Signer | None) -
     try:
         await appender.start()
         await shelf.publish(appender)
+        wanted = await shelf.refresh()
     finally:
         await appender.stop()
+    if wanted is not shelf.own:
+        log.warning(
+            "rule set %s was published, so that of our folder, %s, is not activated;"
+            " `pathline rules publish` does it",
+            wanted.digest[:12],
+            shelf.own.digest[:12],
+        )
 
 
-def read_gauges(
-    app: PathlineApp, settings: Settings, shelf: RuleShelf, clock: Clock
-) -> Iterator[Reading]:
+def read_gauges(app: PathlineApp, settings: Settings, clock: Clock) -> Iterator[Reading]:
     """All gauges of this worker."""
-    yield Reading("pathline_rules_info", (shelf.own.digest,), 1)
+    yield from read_rules(app.runtimes)
     remaining = (
         cast(TableManager, app.tables).recovery.active_remaining_total() if app.in_recovery else 0
     )

@@ -49,9 +49,9 @@ NAME = "follow"
 class FollowJob:
     """One partition of the interactions.
 
-    own_digest: of the worker's rule set. rules_of: the rule set of a digest that a control record
-    names; whoever feeds the job has loaded it before. skew_ms: how far a tick may be ahead of its
-    append time. state_bytes_max: of an account, as it is written. seal: which of them count.
+    wanted_digest: of the set that it is to have. rules_of: the rule set of a digest that a control
+    record names; whoever feeds the job has loaded it before. skew_ms: how far a tick may be ahead
+    of its append time. state_bytes_max: of an account, as it is written. seal: which of them count.
     """
 
     tells_apart = True  # an account is hundreds of bytes, an alert is in a hurry
@@ -63,7 +63,7 @@ class FollowJob:
         rejects: Rejects,
         poison: Sequence[Poison],
         *,
-        own_digest: str,
+        wanted_digest: str,
         rules_of: Callable[[str], RuleSet],
         seal: Seal,
         skew_ms: int,
@@ -73,7 +73,7 @@ class FollowJob:
         self._announcer = announcer
         self._rejects = rejects
         self._quarantine = Quarantine(partition, poison)
-        self._own_digest = own_digest
+        self._wanted_digest = wanted_digest
         self._rules_of = rules_of
         self._seal = seal
         self._skew_ms = skew_ms
@@ -193,13 +193,17 @@ class FollowJob:
         self._rejects.restore(header["rejects"])
 
     def greetings(self) -> list[Control]:
-        """The worker's rule set takes over where another one is active; and closes the seal."""
-        own, seal = self._own_digest, self._seal
-        is_due = self.partition.rules.digest != own or (seal.keyring and not seal.closed)
-        return [Activate(digest=own)] if is_due else []
+        """The wanted rule set takes over where another one is active; and closes the seal."""
+        wanted, seal = self._wanted_digest, self._seal
+        is_due = self.partition.rules.digest != wanted or (seal.keyring and not seal.closed)
+        return [Activate(digest=wanted)] if is_due else []
 
     def next_deadline(self) -> int | None:
         return self.partition.next_deadline()
+
+    @property
+    def rules_digest(self) -> str:
+        return self.partition.rules.digest
 
     def gauges(self, until_ms: int) -> Mapping[str, float]:
         """Deadlines in the heap are an upper bound: cases that moved on leave an entry behind."""
@@ -258,16 +262,16 @@ class FollowAgent:
     async def make_job(
         self, partition: int, header: Mapping[str, Any], poison: Sequence[Poison]
     ) -> FollowJob:
-        """Under the rule set that was active; a partition never opened begins under ours.
+        """Under the rule set that was active; a partition never opened begins under the wanted one.
 
         Raises BadSetting and BadRule when that rule set cannot be had.
         """
         source = self.source, partition
         seal = Seal(self._keyring, source, closed=header.get("sealed", False))
         self._seals[partition] = seal
-        digest = header.get("digest")
+        digest, wanted = header.get("digest"), await self._shelf.refresh()
         engine = Partition(
-            await self._shelf.load(digest) if digest else self._shelf.own,
+            await self._shelf.load(digest) if digest else wanted,
             topic=self.source,
             partition=partition,
             lateness_ms=self._lateness_ms,
@@ -278,7 +282,7 @@ class FollowAgent:
             self._announcer,
             Rejects(NAME, source, self._dead_letters, self._reject_limits, engine.stats),
             poison,
-            own_digest=self._shelf.own.digest,
+            wanted_digest=wanted.digest,
             rules_of=self._shelf.loaded,
             seal=seal,
             skew_ms=self._skew_ms,

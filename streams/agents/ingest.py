@@ -7,7 +7,7 @@ partition in the order in which they came. Holds no state but its position; dedu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from models.errors import BadInput
@@ -38,7 +38,7 @@ class IngestJob:
         dead_letters: str,
         limits: RawLimits,
         reject_limits: RejectLimits,
-        feeds: frozenset[str] = frozenset(),
+        feeds: Set[str] = frozenset(),
     ) -> None:
         self._to = to
         self._feeds = feeds
@@ -106,10 +106,15 @@ class IngestAgent:
     def __init__(self, settings: Settings, topics: Topics, feeds: Collection[str]) -> None:
         self.source = topics.raw.name
         self._to = topics.interactions.name
-        self._feeds = frozenset(feeds)
+        self._feeds = set(feeds)
         self._dead_letters = topics.dead_letters.name
         self._limits = RawLimits(settings.record_bytes_max, int(settings.future_skew_s * 1000))
         self._reject_limits = RejectLimits(settings.rejects_ratio_max, settings.rejects_in_row_max)
+
+    def watch(self, feeds: Collection[str]) -> None:
+        """Other feeds are to be watched from here on, by the jobs at work, too."""
+        self._feeds.clear()
+        self._feeds.update(feeds)
 
     async def make_job(
         self, partition: int, header: Mapping[str, Any], poison: Sequence[Poison]

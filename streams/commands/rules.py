@@ -20,7 +20,7 @@ from rules.junit import junit
 from rules.lint import lint
 from rules.loader import RuleBook, load
 from rules.reference import reference
-from streams.commands import explain
+from streams.commands import explain, publish
 from streams.console import Exit, Json, out, print_json
 from streams.settings import load_settings
 
@@ -45,6 +45,9 @@ app = typer.Typer(
 
 
 app.command("explain")(explain.command)
+app.command("diff")(publish.run_diff)
+app.command("publish")(publish.run_publish)
+app.command("rollback")(publish.run_rollback)
 
 
 @app.command("list")

@@ -18,6 +18,7 @@ from rules.snapshot import decode_account
 from streams.agents import follow
 from streams.agents.follow import FollowAgent
 from streams.control import Activate, Control, Feed, Tick, encode_control
+from streams.published import encode_history
 from streams.settings import Settings
 from streams.shelf import RuleShelf
 from streams.topics import Topics
@@ -329,3 +330,37 @@ async def test_each_outcome_is_counted_once_it_is_committed() -> None:
     assert value("pathline_alerts_total", {"rule": "sla", "state": "firing"}) == 1
     assert value("pathline_dead_letters_total", {"agent": "follow", "reason": "not_json"}) == 1
     assert value("pathline_detection_latency_seconds_count") == 1
+
+
+async def test_workers_with_other_folders_follow_what_is_published() -> None:
+    """So two folders in a rolling deploy do not activate each other in turn."""
+    w, chosen = World(), book({**SLA, "goal": {"within": "5h"}})
+    rules = {chosen.digest: chosen.content, "published": encode_history([chosen.digest])}
+
+    async def fetch(key: str) -> bytes | None:
+        return rules.get(key)
+
+    for within in ("1h", "3h"):
+        own = RuleShelf(book({**SLA, "goal": {"within": within}}), TOPICS.rules.name, fetch)
+        live = await WorldWorker(w, FollowAgent(SETTINGS, TOPICS, own), checkpoint_s=0.1).start()
+        await live.read()
+        assert live.runtime.shards[0].job.rules_digest == chosen.digest
+        await live.drain()
+    assert w.values(LOG) == []
+
+
+async def test_a_partition_that_missed_a_publication_is_told_when_it_is_opened() -> None:
+    w, old, new = World(), book(SLA), book({**SLA, "goal": {"within": "5h"}})
+    live = await worker(w).start()
+    w.put(LOG, 0, event("contract.revised"))
+    await live.drain()
+    rules = {new.digest: new.content, "published": encode_history([old.digest, new.digest])}
+
+    async def fetch(key: str) -> bytes | None:
+        return rules.get(key)
+
+    shelf = RuleShelf(old, TOPICS.rules.name, fetch)
+    live = await WorldWorker(w, FollowAgent(SETTINGS, TOPICS, shelf), checkpoint_s=0.1).start()
+    await live.read()
+    assert w.values(LOG)[-1] == control(Activate(digest=new.digest))[1]
+    assert live.runtime.shards[0].job.rules_digest == new.digest
