@@ -81,6 +81,9 @@ def _explain(detail: dict[str, Any], document: Document, form: Any) -> tuple[Pat
     if kind == "string_pattern_mismatch":
         field = next((str(step) for step in reversed(loc) if isinstance(step, str)), "")
         return at, False, f"{detail['input']!r}: {_PATTERNS.get(field, detail['msg'])}"
+    if kind == "too_long":
+        most = detail["ctx"]["max_length"]
+        return at, False, f"at most {most} are allowed here: an account's state is bounded"
     if kind == "value_error":
         return at, name == "[key]", str(detail["ctx"]["error"])
     return at, name == "[key]", _WANTED.get(kind, detail["msg"])

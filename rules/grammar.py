@@ -49,7 +49,7 @@ def _fractions(value: tuple[float, ...]) -> tuple[float, ...]:
 Span = Annotated[Duration, BeforeValidator(_duration)]
 WallSpan = Annotated[Duration, BeforeValidator(_duration), AfterValidator(_wall)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Fractions = Annotated[tuple[float, ...], AfterValidator(_fractions)]
+Fractions = Annotated[tuple[float, ...], Field(max_length=16), AfterValidator(_fractions)]
 Path = Annotated[str, Field(pattern=r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")]
 EventType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")]
 
@@ -196,7 +196,7 @@ class RuleForm(Form):
     runbook: str | None = None
     known_false_positives: str | None = None
     suggested_action: str | None = None
-    key: tuple[Path, ...] = ()
+    key: tuple[Path, ...] = Field((), max_length=8)
     weight: Weight | None = None
     late: Late = Late()
     alert: AlertForm = AlertForm()
@@ -255,7 +255,7 @@ class SlaRule(RuleForm):
     restart: Literal["on_new_start", "ignore"] = "on_new_start"
     goal: Goal
     warn_at: Fractions = ()
-    escalate: tuple[Escalation, ...] = ()
+    escalate: tuple[Escalation, ...] = Field((), max_length=16)
     feeds: dict[str, Feed] = {}
 
     @model_validator(mode="after")

@@ -148,6 +148,13 @@ def test_all_faults_of_all_files_are_told_at_once(folders: Folders) -> None:
         ("stop: {type: legal.replied}", "stop: ⟦legal.replied", "a mapping is wanted here"),
         ("calendar: office", "calendar: ⟦ofice", "no calendar 'ofice'; did you mean 'office'?"),
         ("{within: 2bh, calendar: office}", "⟦{within: 2bh}", "business time (bh, bd) needs"),
+        (
+            "feeds:",
+            f"warn_at: ⟦{[n / 20 for n in range(1, 18)]}\nfeeds:",
+            "at most 16 are allowed here: an account's state is bounded",
+        ),
+        ("feeds:", f"escalate: ⟦{[{'after': '1bh', 'to': 'x'}] * 17}\nfeeds:", "at most 16"),
+        ("feeds:", f"key: ⟦[{', '.join(f'data.k{n}' for n in range(9))}]\nfeeds:", "at most 8"),
         ("id: legal-reply", "id: ⟦legal.reply", "the file is called legal-reply.yml, so is the id"),
         ("data.pages > 3", 'data.who == "a" && ⟦@', "where: "),
         ("where: data.pages > 3", "where: 'data.who == \"it''s\" && ⟦@'", "where: "),
