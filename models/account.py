@@ -19,6 +19,7 @@ class Limits(msgspec.Struct, frozen=True):
     episodes: int = 16
     marks: int = 32
     runs: int = 64
+    hits: int = 64
 
 
 class Account(msgspec.Struct):

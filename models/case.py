@@ -160,4 +160,27 @@ class ScoreCase(msgspec.Struct, array_like=True, tag=4):
     opened: list[Mark] = []
 
 
-Case = EpisodeCase | RunCase | PairCase | ChangeCase | ScoreCase
+class Hit(msgspec.Struct, array_like=True, frozen=True):
+    """That a rule fired. at: when, ms. fingerprint: of its alert. type: of the mark's event."""
+
+    at: int
+    rule: str
+    fingerprint: str
+    type: str
+    mark: Mark
+
+
+class CompositeCase(msgspec.Struct, array_like=True, tag=5):
+    """An instance of a `composite` rule. hits: as they came. opened: those that it fired on.
+
+    looked: the instant of the last look, ms. due: of the next one by the clock, 0: none.
+    """
+
+    key: dict[str, Any]
+    hits: list[Hit] = []
+    opened: list[Hit] = []
+    looked: int = 0
+    due: int = 0
+
+
+Case = EpisodeCase | RunCase | PairCase | ChangeCase | ScoreCase | CompositeCase

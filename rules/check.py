@@ -1,8 +1,8 @@
 """Runs the tests inside rule files, through the same engine as live.
 
-Every rule is alone in a partition of its own. The clock ticks to the `at` of each line of the
-timeline before the line arrives, and at the end to `run_until`; lateness is 0. What the rule says
-must be what the test expects: one alert too many or too few fails.
+Every rule is alone in a partition of its own, a composite with its members. The clock ticks to the
+`at` of each line of the timeline before the line arrives, and at the end to `run_until`; lateness
+is 0. What the rule says must be what the test expects: one alert too many or too few fails.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from models.event import Event, place, to_ms
 from rules.context import Output
 from rules.grammar import Expected, Feed, RuleForm, RuleTest, TestEvent
 from rules.loader import RuleBook
+from rules.membership import below
 from rules.partition import Partition
 from rules.ruleset import RuleSet, compile_rules
 from rules.timespan import span
@@ -49,9 +50,11 @@ class Outcome:
 def check(book: RuleBook, ids: Collection[str] = ()) -> list[Outcome]:
     """Run the tests of all rules that are active or shadow, or of those in `ids`."""
     outcomes = []
+    forms = {form.id: form for form in book.rules}
     for form in book.rules:
-        rules = compile_rules(replace(book, rules=(form,)))
-        if not rules.rules or (ids and form.id not in ids):
+        own = {form.id, *below(form.id, forms)}
+        rules = compile_rules(replace(book, rules=tuple(f for f in book.rules if f.id in own)))
+        if form.id not in rules.rules or (ids and form.id not in ids):
             continue
         for i, test in enumerate(form.tests):
             where = book.documents[form.id].fault(("tests", i), "")
@@ -74,6 +77,8 @@ def check_test(
 
     def hear(outputs: Sequence[Output]) -> None:
         for output in outputs:
+            if output.alert.rule.id != form.id:
+                continue
             alerts.append(output.alert)
             timeline.extend(_told(output.alert, len(alerts), test.start))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from models.account import Limits
 from models.alert import Alert
+from models.case import Hit
 
 
 class Output(NamedTuple):
@@ -17,8 +19,19 @@ class Output(NamedTuple):
     alert: Alert
 
 
+class Heard(NamedTuple):
+    """What a rule that others listen to has said. key: of its alert."""
+
+    hit: Hit
+    key: Mapping[str, Any]
+    retracted: bool
+
+
 class Context:
-    """clock: ms. stale: (feed, max_stale ms) pairs that are stale. digest: of the rule set."""
+    """clock: ms. stale: (feed, max_stale ms) pairs that are stale. digest: of the rule set.
+
+    watched: ids of the rules that others listen to. heard: what they said, until it is taken up.
+    """
 
     def __init__(self, topic: str, partition: int, limits: Limits) -> None:
         self.topic = topic
@@ -28,6 +41,8 @@ class Context:
         self.digest = ""
         self.stale: set[tuple[str, int]] = set()
         self.out: list[Output] = []
+        self.watched: frozenset[str] = frozenset()
+        self.heard: list[Heard] = []
         self.stats: Counter[str] = Counter()
         self.heap: list[tuple[int, str, str, str]] = []
 
@@ -38,4 +53,5 @@ class Context:
     def take(self) -> list[Output]:
         """The decisions since the last call."""
         out, self.out = self.out, []
+        self.heard = []
         return out

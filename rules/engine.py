@@ -43,6 +43,8 @@ def advance(account: Account, event: Event, rules: RuleSet, context: Context) ->
     account.apply(event, limits.sequence_length)
     for rule in rules.by_type.get(event.type, ()):
         rule.advance(account, event, context)
+    if context.heard:
+        conclude(account, rules, context)
     if account.applied % SWEEP_EVERY == 0:
         sweep(account, rules, context)
     return True
@@ -56,7 +58,16 @@ def expire(
     if case is None or getattr(case, "due", 0) != due:
         return False
     rules.rules[rule_id].expire(account, name, case, context)
+    if context.heard:
+        conclude(account, rules, context)
     return True
+
+
+def conclude(account: Account, rules: RuleSet, context: Context) -> None:
+    """What rules have just said of the account is heard by those that are made of them."""
+    for composite in rules.composites:
+        composite.hear(account, context.heard, context)
+    context.heard = []
 
 
 def sweep(account: Account, rules: RuleSet, context: Context) -> None:

@@ -104,3 +104,36 @@ class ScoreRule(RuleForm):
     kind: Literal["score"]
     task: str = Field(min_length=1)
     when: ScoreWhen
+
+
+class Member(Form):
+    rule: str
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+
+class CompositeWhen(Form):
+    at_least: int | None = Field(None, ge=1)
+    score: Threshold | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> CompositeWhen:
+        if (self.at_least is None) == (self.score is None):
+            raise ValueError("write either `at_least` or `score`")
+        return self
+
+
+class CompositeRule(RuleForm):
+    kind: Literal["composite"]
+    of: tuple[Member, ...] = Field(min_length=1, max_length=64)
+    within: WallSpan
+    when: CompositeWhen
+
+    @model_validator(mode="after")
+    def _members(self) -> CompositeRule:
+        if len({member.rule for member in self.of}) < len(self.of):
+            raise ValueError("a rule stands twice in `of`")
+        if (self.when.at_least or 0) > len(self.of):
+            raise ValueError("`at_least` asks for more rules than stand in `of`")
+        if self.when.score and compile_threshold(self.when.score)(0):
+            raise ValueError("`score` is met before anything has happened")
+        return self

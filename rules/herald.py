@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from models.alert import Alert, Evidence, RuleRef, State
-from models.case import Mark
+from models.case import Hit, Mark
 from models.identity import canonical, digest
-from rules.context import Context, Output
+from rules.context import Context, Heard, Output
 from rules.grammar import RuleForm
 from rules.template import Template
 
 TOPIC_OF_KIND = {"absence": "journey-breaks", "sla": "sla-breaches"}  # of the others: signals
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HIT_STEPS = ("match", "due")
 SHADOW_TOPIC = "shadow-alerts"
 
 
@@ -53,14 +54,17 @@ class Herald:
         cause: Mark | None = None,
         due: int | None = None,
         owner: str | None = None,
+        names: Sequence[str] = (),
+        types: Sequence[str] = (),
         score: float | None = None,
         zone: tzinfo = UTC,
     ) -> None:
         """episode: the marks that name the instance. evidence: the events that count, in order.
 
-        cause: the event that moved it; None when the clock did. at, due: ms.
+        cause: the event that moved it; None when the clock did. at, due: ms. names, types: in
+        place of what the episode and the rule's own triggers give.
         """
-        names = [part for mark in episode for part in (mark.source, mark.id)]
+        names = names or [part for mark in episode for part in (mark.source, mark.id)]
         fingerprint = digest(self.form.id, account, canonical(key), *names)
         moved_by = (cause.source, cause.id) if cause else ("clock",)
         marks = {mark.offset: mark for mark in evidence}.values()
@@ -77,13 +81,15 @@ class Herald:
             occurred_at=_time(at),
             due_at=None if due is None else _time(due),
             why=self.template.render(account, due, self.values(marks), zone),
-            evidence=tuple(self._evidence(mark, context) for mark in marks),
+            evidence=tuple(self._evidence(mark, types, context) for mark in marks),
             owner=owner or self.form.owner,
             suggested_action=self.form.suggested_action,
             score=score,
             weight=self.weight,
         )
         context.out.append(Output(self.topic, alert))
+        if self.form.id in context.watched:
+            self._hear(context, alert, at, evidence, types)
         context.stats[f"alert:{self.form.id}:{state}"] += 1
 
     def values(self, marks: Sequence[Mark] | Any) -> dict[tuple[str, str], Any]:
@@ -97,9 +103,24 @@ class Herald:
             found.update(zip(kept, mark.values, strict=False))
         return found
 
-    def _evidence(self, mark: Mark, context: Context) -> Evidence:
+    def _hear(
+        self,
+        context: Context,
+        alert: Alert,
+        at: int,
+        evidence: Sequence[Mark],
+        types: Sequence[str],
+    ) -> None:
+        """Others listen: a firing is a hit, a retraction takes it back; escalations are neither."""
+        retracted = alert.state is State.RETRACTED
+        if retracted or alert.step in HIT_STEPS:
+            mark = evidence[-1]
+            hit = Hit(at, self.form.id, alert.fingerprint, (types or self.types)[mark.role], mark)
+            context.heard.append(Heard(hit, alert.key, retracted))
+
+    def _evidence(self, mark: Mark, types: Sequence[str], context: Context) -> Evidence:
         return Evidence(
-            type=self.types[mark.role],
+            type=(types or self.types)[mark.role],
             id=mark.id,
             time=_time(mark.time),
             topic=context.topic,

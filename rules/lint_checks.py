@@ -12,7 +12,7 @@ from models.duration import Duration
 from models.event import Event, place
 from rules.condition import compile_condition
 from rules.grammar import AbsenceRule, RuleForm, SequenceRule, SlaRule, Trigger
-from rules.grammar_signals import ChangeRule, ScoreRule
+from rules.grammar_signals import ChangeRule, CompositeRule, ScoreRule
 from rules.positions import Path
 from rules.roles import roles
 from rules.terms import contradictions
@@ -89,6 +89,8 @@ def _windows(form: RuleForm) -> Iterator[tuple[Path, Duration]]:
         yield ("baseline",), Duration(form.baseline.amount + form.window.amount, "wall")
     elif isinstance(form, ScoreRule) and form.when.drop:
         yield ("when", "drop"), parse_drop(form.when.drop)[1]
+    elif isinstance(form, CompositeRule):
+        yield ("within",), form.within
     elif isinstance(form, AbsenceRule):
         deadline = form.deadline
         if deadline.after is not None:

@@ -23,14 +23,30 @@ from models.errors import BadRule, BadSetting, Fault
 from models.opening import CalendarForm
 from rules.form_faults import did_you_mean, form_faults
 from rules.grammar import AbsenceRule, SequenceRule, SlaRule
-from rules.grammar_signals import ChangeRule, MismatchRule, ScoreRule, SignalRule
+from rules.grammar_signals import (
+    ChangeRule,
+    CompositeRule,
+    MismatchRule,
+    ScoreRule,
+    SignalRule,
+)
+from rules.membership import member_faults
 from rules.overlay import entries, lay
 from rules.positions import Document
 from rules.soundness import form_sense, text_faults
 from rules.yaml_text import parse_document
 
 CONTENT_VERSION = 1
-AnyRule = SignalRule | SequenceRule | AbsenceRule | SlaRule | ChangeRule | MismatchRule | ScoreRule
+AnyRule = (
+    SignalRule
+    | SequenceRule
+    | AbsenceRule
+    | SlaRule
+    | ChangeRule
+    | CompositeRule
+    | MismatchRule
+    | ScoreRule
+)
 KINDS: dict[str, Any] = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(AnyRule)
 }
@@ -146,6 +162,7 @@ def _book(
             elif id not in (names := _names(rules)):
                 message = f"no rule {id!r}; {did_you_mean(id, names)}"
                 faults.append(overlay.fault(("rules", id), message, key=True))
+    faults += member_faults(sound, documents, _names(rules))
     if faults:
         raise BadRule(faults)
     if content is None:

@@ -42,6 +42,7 @@ class Partition:
         self.dirty: set[str] = set()
         self.context = Context(topic, partition, limits or Limits())
         self.context.digest = rules.digest
+        self.context.watched = rules.watched
 
     @property
     def clock(self) -> int:
@@ -101,6 +102,7 @@ class Partition:
                     self._close(account, rule_id)
         self.rules = rules
         context.digest = rules.digest
+        context.watched = rules.watched
         self._look_again(lambda case, rule: True, lambda rule, *case: rule.renew(*case, context))
         return context.take()
 
@@ -189,6 +191,7 @@ class Partition:
             self.dirty.add(account_id)
             try:
                 look(self.rules.rules[rule_id], self.accounts[account_id], name, case)
+                engine.conclude(self.accounts[account_id], self.rules, self.context)
             except Exception as error:
                 raise EngineFault(account_id) from error
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from rules.kinds.composite import CompiledComposite
 from rules.kinds.registry import COMPILERS, Rule
 from rules.loader import RuleBook
+from rules.membership import depth
 
 RUNNING = ("active", "shadow")
 
 
 class RuleSet:
-    """rules: by id. by_type: the rules that read an event type, in the order of their ids."""
+    """rules: by id. by_type: the rules that read an event type, in the order of their ids.
+
+    composites: each after its members. watched: ids of the rules that others listen to.
+    """
 
     def __init__(self, digest: str, rules: list[Rule]) -> None:
         self.digest = digest
@@ -18,6 +23,10 @@ class RuleSet:
         for rule in self.rules.values():
             for type in sorted(rule.types):
                 self.by_type.setdefault(type, []).append(rule)
+        forms = {id: rule.form for id, rule in self.rules.items()}
+        made = [rule for rule in self.rules.values() if isinstance(rule, CompiledComposite)]
+        self.composites = sorted(made, key=lambda rule: (depth(rule.id, forms), rule.id))
+        self.watched = frozenset(id for rule in made for id in rule.members)
         self.feeds = frozenset(feed for rule in rules for feed in rule.feeds)
 
 

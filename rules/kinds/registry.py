@@ -12,6 +12,7 @@ from rules.context import Context
 from rules.grammar import RuleForm
 from rules.kinds.absence import compile_absence
 from rules.kinds.change import compile_change
+from rules.kinds.composite import compile_composite
 from rules.kinds.mismatch import compile_mismatch
 from rules.kinds.score import compile_score
 from rules.kinds.sequence import compile_sequence
@@ -46,6 +47,7 @@ class Rule(Protocol):
 COMPILERS: dict[str, Callable[..., Any]] = {
     "absence": compile_absence,
     "change": compile_change,
+    "composite": compile_composite,
     "mismatch": compile_mismatch,
     "score": compile_score,
     "sequence": compile_sequence,

@@ -49,6 +49,11 @@ CHINESE = Language(
             "when": "满足以下条件时触发：{when}。",
             "direction": "",
         },
+        "composite": {
+            "of": "综合 {of}。",
+            "within": "每次触发在 {within}内有效。",
+            "when": "满足以下条件时触发：{when}。",
+        },
         "mismatch": {
             "left": "一项事实来自{left}。",
             "right": "另一项来自{right}。",

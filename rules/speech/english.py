@@ -49,6 +49,11 @@ ENGLISH = Language(
             "when": "It fires when this is so: {when}.",
             "direction": "",
         },
+        "composite": {
+            "of": "It listens to {of}.",
+            "within": "A hit counts for {within}.",
+            "when": "It fires when this is so: {when}.",
+        },
         "mismatch": {
             "left": "One fact comes with {left}.",
             "right": "The other comes with {right}.",

@@ -82,4 +82,6 @@ def named(alert: Alert) -> tuple[str, ...]:
     if alert.kind == "sequence":
         steps = sorted(alert.evidence, key=lambda one: one.offset)
         return (steps[0].id, steps[-1].id)
+    if alert.kind == "composite":
+        return tuple(dict.fromkeys(ids))
     return tuple(ids[: 2 if alert.kind == "mismatch" else 1])

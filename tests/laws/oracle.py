@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
 from tests.laws.oracle_change import change_says
+from tests.laws.oracle_composite import Composite, Hit, depth, narrowed, parts
 from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
@@ -95,6 +96,7 @@ class Oracle:
         self.stale: set[tuple[str, int]] = set()
         self.memories: dict[Instance, Memory] = {}
         self.said: dict[Instance, int] = {}  # how much of its reading was told
+        self.composites: dict[Instance, Composite] = {}
         self.told: list[Told] = []
 
     def take(self, number: int, record: Record) -> None:
@@ -131,42 +133,85 @@ class Oracle:
         )
         earlier.append(event)
         self.log.append(applied)
+        before = len(self.told)
         for rule in self.rules.values():
             if rule["kind"] == "sequence":
                 self.tell_matches(rule, applied)
             elif rule["kind"] in READINGS:
                 if (key := key_of(rule, applied)) is not None:
                     self.tell_reading(Instance(applied.account, rule["id"], key))
+            elif rule["kind"] == "composite":
+                continue
             elif roles_of(rule, applied) and (key := key_of(rule, applied)) is not None:
                 self.tell_news(Instance(applied.account, rule["id"], key), applied)
+        self.conclude(before, applied.id)
         self.move(applied.time - self.lateness_ms)
 
     def move(self, clock: int) -> None:
-        """The clock goes on to `clock`, and what falls due on the way is decided."""
+        """The clock goes on to `clock`, and what falls due on the way is decided, one by one."""
         if clock <= self.clock:
             return
-        due = self.waiting(self.clock + 1, clock)
-        self.clock = clock
-        for instance in due:
-            if self.rules[instance.rule]["kind"] in READINGS:
-                self.tell_reading(instance)
-            else:
-                self.tell_news(instance)
+        since, self.clock = self.clock + 1, clock
+        done: set[tuple[int, Instance]] = set()
+        while waiting := [one for one in self.waiting(since, clock) if one not in done]:
+            done.add(waiting[0])
+            self.look(*waiting[0])
 
     def feed(self, feed: tuple[str, int], stale: bool) -> None:
         """A feed went stale or came back."""
         (self.stale.add if stale else self.stale.discard)(feed)
-        for instance in self.waiting(0, self.clock):
-            self.tell_news(instance)
+        for at, instance in self.waiting(0, self.clock):
+            self.look(at, instance)
 
-    def waiting(self, since: int, until: int) -> list[Instance]:
+    def look(self, at: int, instance: Instance) -> None:
+        """Time has brought the instance to `at`."""
+        before = len(self.told)
+        kind = self.rules[instance.rule]["kind"]
+        if kind == "composite":
+            self.add(instance, self.composites[instance].look(at))
+            return
+        if kind in READINGS:
+            self.tell_reading(instance)
+        else:
+            self.tell_news(instance)
+        self.conclude(before)
+
+    def waiting(self, since: int, until: int) -> list[tuple[int, Instance]]:
         """The instances that owe something first reached in [since, until], in order."""
         due = []
         for instance in self.instances():
             instants = [at for at in self.owed(instance, until) if since <= at <= until]
             if instants:
                 due.append((min(instants), instance))
-        return [instance for _, instance in sorted(due)]
+        for instance, composite in self.composites.items():
+            at = composite.due()
+            if at is not None and since <= at <= until:
+                due.append((at, instance))
+        return sorted(due)
+
+    def conclude(self, before: int, event: str | None = None) -> None:
+        """What was told since is heard by composites. event: the id of the one that moved it."""
+        made = [id for id, rule in self.rules.items() if rule["kind"] == "composite"]
+        for id in sorted(made, key=lambda id: (depth(id, self.rules), id)):
+            heard: dict[Instance, list[Hit]] = {}
+            for told in self.told[before:]:
+                if told.rule in parts(self.rules[id]) and is_hit(told):
+                    key = narrowed(told.key, self.rules[id])
+                    hits = heard.setdefault(Instance(told.account, id, key), [])
+                    hits.append(self.hit(told, event))
+            for instance, hits in heard.items():
+                composite = self.composites.setdefault(instance, Composite(self.rules[id]))
+                self.add(instance, composite.hear(hits, self.clock))
+
+    def hit(self, told: Told, event: str | None) -> Hit:
+        kind = self.rules[told.rule]["kind"]
+        proof = told.name[0] if kind in ("sla", "absence") else event
+        if kind == "composite":
+            proof = self.composites[Instance(told.account, told.rule, told.key)].proof
+        assert proof is not None, "no other kind fires by the clock"
+        return Hit(
+            told.at, told.rule, (told.rule, told.key, told.name), proof, told.key, told.state
+        )
 
     def instances(self) -> set[Instance]:
         """Every account, rule that the clock can move and key that the log names."""
@@ -174,7 +219,8 @@ class Oracle:
             Instance(event.account, rule["id"], key)
             for event in self.log
             for rule in self.rules.values()
-            if rule["kind"] != "sequence" and (key := key_of(rule, event)) is not None
+            if rule["kind"] not in ("sequence", "composite")
+            and (key := key_of(rule, event)) is not None
         }
 
     def episodes(self, instance: Instance) -> list[Episode]:
@@ -233,13 +279,17 @@ class Oracle:
 
     def tell_reading(self, instance: Instance) -> None:
         """What the instance says beyond what was told of it."""
-        for state, step, at, name in self.unsaid(instance, self.clock):
-            owner = self.rules[instance.rule].get("owner")
-            account, rule, key = instance
+        says = self.unsaid(instance, self.clock)
+        self.said[instance] = self.said.get(instance, 0) + len(says)
+        self.add(instance, says)
+
+    def add(self, instance: Instance, says: Iterable[Say]) -> None:
+        account, rule, key = instance
+        owner = self.rules[rule].get("owner")
+        for state, step, at, name in says:
             self.told.append(
                 Told(self.number, rule, account, key, state, step, at, None, owner, name)
             )
-            self.said[instance] = self.said.get(instance, 0) + 1
 
     def unsaid(self, instance: Instance, clock: int) -> list[Say]:
         """What of its reading by this clock was not told."""
@@ -268,3 +318,8 @@ class Oracle:
         """Whether a feed of the rule is stale."""
         feeds = rule.get("feeds", {}).items()
         return any((name, wall_ms(feed["max_stale"])) in self.stale for name, feed in feeds)
+
+
+def is_hit(told: Told) -> bool:
+    """Whether others that listen count it, or count it no more."""
+    return told.state == "retracted" or (told.state == "firing" and told.step in ("due", "match"))

@@ -40,6 +40,7 @@ NEEDED = {
 MEASURES = ["count({})", "mean({}, data.d)", 'density({}, data.k, "a")']
 JUDGEMENTS = [{"ratio": ">= 2"}, {"ratio": "< 0.6"}, {"z": ">= 1.5"}, {"ratio": "> 1", "z": "> 1"}]
 DROPS = [{"drop": ">= 0.4 within 4h"}, {"value": "< 0.3", "drop": "> 0.1 within 30h"}]
+SUMS = [{"score": ">= 0.8"}, {"score": "> 0.4"}, {"at_least": 1}, *[{"at_least": 2}] * 3]
 RELATIONS = ["left != right", "right > left * 1.5", "left >= right", "left < right * 0.5"]
 LADDERS = [
     [(0, "lead")],
@@ -199,3 +200,20 @@ def change(chance: Random) -> Form:
 def score(chance: Random) -> Form:
     when = chance.choice([{"value": "<= 0.2"}, {"value": "> 0.5"}, *DROPS])
     return {"kind": "score", "task": "churn", "when": when, **at_once(chance)}
+
+
+def composite(chance: Random, others: list[Form]) -> Form:
+    """Of some of the rules before it; what they all tell apart it may tell apart too."""
+    parts = chance.sample(others, chance.randint(1, len(others)))
+    keys = [[*part.get("key", []), *part.get("join", [])] for part in parts]
+    common = [path for path in keys[0] if all(path in key for key in keys)]
+    of = [{"rule": part["id"], "weight": chance.choice([0.4, 0.4, 0.8, 1.0])} for part in parts]
+    fields = {
+        "kind": "composite",
+        "of": of,
+        "within": chance.choice(["2h", "4h", "30h"]),
+        "when": chance.choice(SUMS),
+        **at_once(chance),
+        "key": common or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

@@ -15,7 +15,7 @@ from random import Random
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from tests.laws.random_rules import NEEDED, NIGHT, OFFICE, TYPES, Form, rule
+from tests.laws.random_rules import NEEDED, NIGHT, OFFICE, TYPES, Form, composite, rule
 
 HOUR_MS = 3_600_000
 STARTS = [  # a Friday each but the last: weekends with a change of clocks, the end of a year
@@ -85,6 +85,7 @@ def cases(draw: DrawFn, records_max: int = 30) -> Case:
         for form in case.rules
         if next(stays)
     ]
+    rules = _whole(rules)
     return replace(case, rules=rules, records=records)
 
 
@@ -94,9 +95,38 @@ def _thinned(form: Form, names: set[str]) -> Form:
     return {name: field for name, field in form.items() if name in names}
 
 
+def _whole(rules: list[Form]) -> list[Form]:
+    """Composites, less the members that are not there."""
+    kept: dict[str, Form] = {}
+    for form in rules:
+        if form["kind"] == "composite":
+            of = [member for member in form["of"] if member["rule"] in kept]
+            asked = form["when"].get("at_least", 1)
+            if not of:
+                continue
+            form = {**form, "of": of, "when": form["when"] if asked <= len(of) else {"at_least": 1}}
+            keys = [kept[member["rule"]] for member in of]
+            if not all(_tells(key, path) for key in keys for path in form.get("key", [])):
+                continue
+        kept[form["id"]] = form
+    return list(kept.values())
+
+
+def _tells(form: Form, path: str) -> bool:
+    return path in [*form.get("key", []), *form.get("join", [])]
+
+
+def random_rules(chance: Random) -> list[Form]:
+    """Composites come last, and one may be made of another."""
+    rules = [{"id": f"rule-{place}", **rule(chance)} for place in range(chance.randint(1, 3))]
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        rules.append({"id": f"rule-{len(rules)}", **composite(chance, rules)})
+    return rules
+
+
 def random_case(chance: Random, records_max: int) -> Case:
     return Case(
-        rules=[{"id": f"rule-{place}", **rule(chance)} for place in range(chance.randint(1, 3))],
+        rules=random_rules(chance),
         records=log(chance, chance.randint(8, records_max)),
         lateness_ms=chance.choice([0, 0, HOUR_MS, 3 * HOUR_MS]),
         remembered_ids=chance.choice([ALL, 3]),

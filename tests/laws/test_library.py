@@ -12,6 +12,7 @@ from rules.describe import describe
 from rules.kinds.registry import COMPILERS
 from rules.lint import lint
 from rules.loader import load, parse
+from rules.membership import below
 from rules.roles import roles
 from streams.settings import Settings
 
@@ -36,7 +37,8 @@ def test_the_tests_inside_the_rule_pass(rule: str, number: int) -> None:
 @pytest.mark.parametrize("rule", FORMS)
 def test_a_silent_test_is_a_near_miss(rule: str) -> None:
     """It has at least one event that the rule reads."""
-    types = {role.trigger.type for role in roles(FORMS[rule])}
+    made_of = [FORMS[id] for id in (rule, *below(rule, FORMS))]
+    types = {role.trigger.type for form in made_of for role in roles(form)}
     for test in FORMS[rule].tests:
         if not test.expect:
             assert types & {event.type for event in test.events}, test.name

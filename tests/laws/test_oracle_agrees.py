@@ -31,6 +31,8 @@ STEPS = {  # all that an alert can say, and so must turn up
     "resolved over",
     *("retracted retract", "retracted vanished", "expired vanished"),
     "after a feed came back",
+    *("composite firing", "composite resolved", "composite retracted"),
+    *("change firing", "mismatch firing", "score firing", "signal firing"),
     "firing again after a retraction",
 }
 drawn = settings(
@@ -92,7 +94,11 @@ def check_identities(alerts: list[tuple[Told, Alert]]) -> None:
     ids = Counter(alert.alert_id for _, alert in alerts)
     twice = [told for told, alert in alerts if ids[alert.alert_id] > 1]
     assert twice == [], "alerts with one id"
-    names = {(alert.fingerprint, *episode_of(told)) for told, alert in alerts}
+    names = {
+        (alert.fingerprint, *episode_of(told))
+        for told, alert in alerts
+        if alert.kind != "composite"  # named by alerts, not by events
+    }
     assert len(names) == len({name[0] for name in names}) == len({name[1:] for name in names})
 
 
@@ -134,9 +140,11 @@ def oracle_tells(case: Case) -> list[Told]:
 def classes(case: Case, told: list[Told]) -> Iterator[str]:
     """What happened in the case, in words."""
     retracted = set()
+    kinds = {rule["id"]: rule["kind"] for rule in case.rules}
     for one in told:
         step = f"{one.state} {one.step.partition(':')[0]}"
         yield step
+        yield f"{kinds[one.rule]} {one.state}"
         if "feed" in case.records[one.record]:
             yield "after a feed came back"
         episode = episode_of(one)
