@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from rules.loader import RuleBook
 from rules.ruleset import RUNNING
 
-Cases = Literal["go on", "expire", "begin", "none"]
+Cases = Literal["go on", "expire", "finish", "migrate", "begin", "none"]
 
 
 class FieldChange(NamedTuple):
@@ -54,7 +54,7 @@ def _rules(old: RuleBook, new: RuleBook) -> Iterator[Difference]:
         if id not in before:
             yield Difference("rule", id, "added", "begin" if _runs(after[id]) else "none")
         elif id not in after:
-            yield Difference("rule", id, "removed", "expire" if _runs(before[id]) else "none")
+            yield Difference("rule", id, "removed", _ends(before[id]))
         elif before[id] != after[id]:
             fields = tuple(_fields(before[id], after[id], ""))
             yield Difference("rule", id, "changed", _cases(before[id], after[id]), fields)
@@ -64,8 +64,26 @@ def _cases(old: Mapping[str, Any], new: Mapping[str, Any]) -> Cases:
     """As `Partition.activate` has it: a rule's tests aside, whatever changes ends them."""
     if not _runs(old):
         return "begin" if _runs(new) else "none"
-    same = {**old, "tests": ()} == {**new, "tests": ()}
-    return "go on" if same else "expire"
+    if not _runs(new):
+        return _ends(old)
+    undecided = {"tests": (), "on_change": ""}
+    if {**old, **undecided} == {**new, **undecided}:
+        return "go on"
+    way: Cases = new.get("on_change", "expire")
+    return "expire" if way == "migrate" and _cannot_migrate(old, new) else way
+
+
+def _ends(rule: Mapping[str, Any]) -> Cases:
+    """Of a rule that is gone: there is nothing to migrate to."""
+    if not _runs(rule):
+        return "none"
+    return "finish" if rule.get("on_change") == "finish" else "expire"
+
+
+def _cannot_migrate(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return (old["kind"], old.get("key")) != (new["kind"], new.get("key")) or (
+        len(old.get("steps", ())) != len(new.get("steps", ()))
+    )
 
 
 def _runs(rule: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from rules import engine
 from rules.context import Context, Output
 from rules.engine import EngineFault
 from rules.feeds import feed_alert
+from rules.handover import hand_over, old_version, with_finishing
 from rules.kinds.registry import Rule
 from rules.ruleset import RuleSet
 
@@ -91,18 +92,20 @@ class Partition:
         return self.context.take()
 
     def activate(self, rules: RuleSet) -> list[Output]:
-        """Another rule set takes over: cases of rules that are gone or changed end."""
-        if rules.digest == self.rules.digest:
+        """Another rule set takes over; what becomes of open cases see `handover.py`."""
+        old, context = self.rules, self.context
+        if rules.digest == old.digest:
             return []
-        context = self.context
+        kept: dict[str, str] = {}
         for account in self.accounts.values():
             for rule_id in list(account.cases):
-                new = rules.rules.get(rule_id)
-                if new is None or not _same(self.rules.rules[rule_id], new):
-                    self._close(account, rule_id)
-        self.rules = rules
+                if rule_id in old.finishing:
+                    kept[rule_id] = old.finishing[rule_id]
+                elif id := self._hand_over(account, rule_id, rules):
+                    kept[id] = old.digest
+        self.rules = with_finishing(rules, kept, lambda id: old_version(old, id))
         context.digest = rules.digest
-        context.watched = rules.watched
+        context.watched = self.rules.watched
         self._look_again(lambda case, rule: True, lambda rule, *case: rule.renew(*case, context))
         return context.take()
 
@@ -138,11 +141,13 @@ class Partition:
             "clock": self.clock,
             "digest": self.rules.digest,
             "feeds": sorted(self.context.stale),
+            **({"finishing": self.rules.finishing} if self.rules.finishing else {}),
         }
 
     def restore(self, accounts: Iterable[Account], header: dict[str, Any]) -> None:
         """Take up where a checkpoint left off, under the rule set that it names."""
         assert header["digest"] == self.rules.digest, "restore under the rules of the checkpoint"
+        assert header.get("finishing", {}) == self.rules.finishing, "and under the old versions"
         context = self.context
         context.clock = header["clock"]
         context.stale = {(name, max_stale) for name, max_stale in header["feeds"]}
@@ -190,25 +195,27 @@ class Partition:
         for _, account_id, rule_id, name, case in sorted(waiting, key=lambda found: found[:4]):
             self.dirty.add(account_id)
             try:
-                look(self.rules.rules[rule_id], self.accounts[account_id], name, case)
-                engine.conclude(self.accounts[account_id], self.rules, self.context)
+                account, told = self.accounts[account_id], len(self.context.out)
+                look(self.rules.rules[rule_id], account, name, case)
+                engine.conclude(account, self.rules, self.context, told)
             except Exception as error:
                 raise EngineFault(account_id) from error
 
-    def _close(self, account: Account, rule_id: str) -> None:
-        """The rule is gone or changed: its cases end."""
+    def _hand_over(self, account: Account, rule_id: str, rules: RuleSet) -> str | None:
+        """The id under which the old version has to be kept, if it has."""
+        old, new = self.rules.rules[rule_id], rules.rules.get(rule_id)
+        if _same(old, new):
+            return None
         self.dirty.add(account.id)
-        old = self.rules.rules[rule_id]
         try:
-            for name, case in account.cases.pop(rule_id).items():
-                old.close(account, name, case, self.context)
+            return hand_over(account, old, new, self.context, self.rules.digest)
         except Exception as error:
             raise EngineFault(account.id) from error
 
 
 def _same(old: Any, new: Any) -> bool:
     """Whether open cases may go on: all that decides is equal (tests do not)."""
-    without_tests = {"tests": ()}
-    return bool(
-        old.form.model_copy(update=without_tests) == new.form.model_copy(update=without_tests)
-    )
+    if new is None:
+        return False
+    undecided = {"tests": (), "on_change": "expire"}
+    return bool(old.form.model_copy(update=undecided) == new.form.model_copy(update=undecided))

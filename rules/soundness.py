@@ -14,7 +14,7 @@ from models.duration import Duration
 from models.errors import Fault
 from rules.condition import ConditionError, compile_condition
 from rules.form_faults import did_you_mean
-from rules.grammar import RuleForm, RuleTest
+from rules.grammar import AbsenceRule, RuleForm, RuleTest, SequenceRule, SlaRule
 from rules.positions import Document, Path
 from rules.relation import compile_relation
 from rules.roles import roles
@@ -58,9 +58,18 @@ def form_sense(form: RuleForm, document: Document) -> Iterator[Fault]:
     rest = _SLOT.sub("", form.why)
     if "{{" in rest or "}}" in rest:
         yield document.fault(("why",), "braces of a {{…}} that do not pair")
+    yield from _change_faults(form, document)
     for i, test in enumerate(form.tests):
         yield from _timeline_faults(test, getattr(form, "feeds", {}), document, ("tests", i))
         yield from _expectation_faults(test, document, ("tests", i))
+
+
+def _change_faults(form: RuleForm, document: Document) -> Iterator[Fault]:
+    way, at = form.on_change, ("on_change",)
+    if way != "expire" and not isinstance(form, SequenceRule | AbsenceRule | SlaRule):
+        yield document.fault(at, f"`{way}` is for sla, absence and sequence; here cases expire")
+    elif way == "finish" and isinstance(form, AbsenceRule) and form.measure == "since_last":
+        yield document.fault(at, "a chain of waits (since_last) never finishes: expire or migrate")
 
 
 def _timeline_faults(

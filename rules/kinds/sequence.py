@@ -141,9 +141,9 @@ class CompiledSequence:
     def _take(self, run: Run, event: Event, index: int) -> None:
         run.steps.append(self.reader.mark(event, len(run.steps), event.at))
         run.index = index
-        run.limit = self._limit(run)
+        run.limit = self.limit(run)
 
-    def _limit(self, run: Run) -> int:
+    def limit(self, run: Run) -> int:
         """The clock (ms) at which the run can no longer match."""
         limit = run.steps[0].time + self.within
         if len(run.steps) < self.without:
@@ -152,7 +152,7 @@ class CompiledSequence:
 
     def _start(self, account: Account, event: Event, case: RunCase, context: Context) -> None:
         run = Run([self.reader.mark(event, 0, event.at)], account.applied, 0)
-        run.limit = self._limit(run)
+        run.limit = self.limit(run)
         if self.without == 1:
             self._match(account, case, run, context)
             return

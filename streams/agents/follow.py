@@ -18,6 +18,7 @@ from models.account import Account, Limits
 from models.errors import BadInput
 from rules.context import Output
 from rules.engine import EngineFault
+from rules.handover import old_version, with_finishing
 from rules.partition import Partition
 from rules.ruleset import RuleSet
 from rules.snapshot import decode_account, encode_account
@@ -270,8 +271,11 @@ class FollowAgent:
         seal = Seal(self._keyring, source, closed=header.get("sealed", False))
         self._seals[partition] = seal
         digest, wanted = header.get("digest"), await self._shelf.refresh()
+        active = await self._shelf.load(digest) if digest else wanted
+        kept = header.get("finishing", {})
+        sets = {id: await self._shelf.load(old) for id, old in kept.items()}
         engine = Partition(
-            await self._shelf.load(digest) if digest else wanted,
+            with_finishing(active, kept, lambda id: old_version(sets[id], id)),
             topic=self.source,
             partition=partition,
             lateness_ms=self._lateness_ms,

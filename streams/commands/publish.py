@@ -169,6 +169,8 @@ def _show(difference: Difference) -> None:
     cases = {
         "go on": "open cases go on",
         "expire": "open cases end, their alerts expire",
+        "finish": "open cases finish under the old version",
+        "migrate": "open cases are measured anew",
         "begin": "begins to run",
         "none": "",
     }[difference.cases]
