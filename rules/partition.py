@@ -195,9 +195,8 @@ class Partition:
         for _, account_id, rule_id, name, case in sorted(waiting, key=lambda found: found[:4]):
             self.dirty.add(account_id)
             try:
-                account, told = self.accounts[account_id], len(self.context.out)
-                look(self.rules.rules[rule_id], account, name, case)
-                engine.conclude(account, self.rules, self.context, told)
+                look(self.rules.rules[rule_id], self.accounts[account_id], name, case)
+                engine.conclude(self.accounts[account_id], self.rules, self.context)
             except Exception as error:
                 raise EngineFault(account_id) from error
 
