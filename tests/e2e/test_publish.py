@@ -53,6 +53,7 @@ def proven(rule: dict[str, Any], events: list[str], *expect: dict[str, str]) -> 
 def legal(within: str) -> dict[str, Any]:
     start, stop = {"type": "contract.revised"}, {"type": "legal.replied"}
     rule = {"id": "legal", "kind": "sla", "start": start, "stop": stop, "goal": {"within": within}}
+    rule["on_change"] = "finish"
     return proven(rule, ["contract.revised"], {"at": within, "state": "firing"})
 
 
@@ -104,6 +105,9 @@ async def test_two_workers_follow_what_is_published(settings: Settings, tmp_path
         await step(digests[0])
         changed = await asyncio.to_thread(rules, first, "diff", "published", str(second.rules))
         await step(digests[1], "publish", "--rules", str(second.rules))
+        await asyncio.to_thread(started[1].kill)  # old versions are found again by who takes over
+        started[1] = start(second, tmp_path / "again.log")
+        await asyncio.to_thread(started[1].wait_ready)
         await step(digests[0], "rollback")
         for worker in started:
             await asyncio.to_thread(worker.wait_until, lambda w=worker: is_settled(w))
