@@ -54,12 +54,17 @@ def standing_of(
     rules: RuleSet, rule_id: str, account: Account | None, context: Context
 ) -> tuple[Standing, ...]:
     """The open cases of an account, from its state alone; in UTC."""
-    cases = account.cases.get(rule_id, {}) if account else {}
+    if account is None:
+        return ()
     rule = rules.rules[rule_id]
     explainer = EXPLAINERS.get(_kind(rule.form), Plain)(rule)
+    found = list(explainer.standing(account.cases.get(rule_id, {}), context, UTC))
+    for id, cases in account.cases.items():
+        if id.startswith(f"{rule_id}@"):
+            text = f"finishes under an older version, of rule set {id.rpartition('@')[2]}"
+            found += [(key, text, getattr(case, "due", 0) or None) for key, case in cases.items()]
     return tuple(
-        Standing(key, text, None if due is None else _time(due))
-        for key, text, due in explainer.standing(cases, context, UTC)
+        Standing(key, text, None if due is None else _time(due)) for key, text, due in found
     )
 
 
@@ -70,6 +75,8 @@ class _Tracer:
         self.account = account
         self.explainer = EXPLAINERS.get(_kind(self.form), Plain)(self.rule)
         self.partition = Partition(rules, topic="explained", partition=0, lateness_ms=lateness_ms)
+        self.members = frozenset(member.rule for member in getattr(self.form, "of", ())
+                                 if hasattr(member, "rule"))  # fmt: skip
         self.moments: list[Moment] = []
         self.zone: tzinfo | None = UTC
 
@@ -96,9 +103,9 @@ class _Tracer:
         self.zone = event.time.tzinfo
         played = read(self.form, event)
         told = self._told(outputs)
-        if not played and not told:
+        notes = [*self._heard(outputs), *self._counted()]
+        if not played and not told and not notes:
             return
-        notes = list(self._counted())
         if stats["repeated"]:
             notes.append(Note("a repeat: an event with this source and id was there before", True))
         elif played and (path := missing_path(self.form, event)):
@@ -110,10 +117,16 @@ class _Tracer:
         self.moments.append(Moment(event.time, what, id, event.offset, played, tuple(notes), told))
 
     def _moved(self, what: str, outputs: Sequence[Output], *, is_ours: bool = False) -> None:
-        told = self._told(outputs)
-        if told or is_ours:
+        told, notes = self._told(outputs), tuple(self._heard(outputs))
+        if told or notes or is_ours:
             at = _time(self.partition.clock, self.zone)
-            self.moments.append(Moment(at, what, "", -1, (), (), told))
+            self.moments.append(Moment(at, what, "", -1, (), notes, told))
+
+    def _heard(self, outputs: Sequence[Output]) -> Iterator[Note]:
+        """What the rules that a composite is made of have said of the account."""
+        for alert in (output.alert for output in outputs):
+            if alert.rule.id in self.members and alert.account == self.account:
+                yield Note(f"{alert.rule.id} says {alert.state.value} ({alert.step})")
 
     def _counted(self) -> Iterator[Note]:
         """What the engine counts by name: a bound that was hit, a year that no calendar has."""
@@ -155,6 +168,10 @@ class _Tracer:
         return replace(explanation, why_not=(*self._why_not(), *(s.text for s in found)))
 
     def _why_not(self) -> tuple[str, ...]:
+        if self.members:
+            heard = {alert.text.partition(" ")[0] for m in self.moments for alert in m.notes}
+            silent = ", ".join(sorted(self.members - heard))
+            return (f"these have said nothing: {silent}",) if silent else ()
         seen = [moment for moment in self.moments if moment.roles]
         if not seen:
             types = ", ".join(dict.fromkeys(role.trigger.type for role in roles(self.form)))

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from models.account import Account
-from models.case import Case
+from models.case import Case, Mark
 from models.event import Event
 from rules.context import Context
 from rules.explaining.episodes import Episodes
@@ -43,7 +43,9 @@ class Plain:
     ) -> Iterator[tuple[str, str, int | None]]:
         for name, case in cases.items():
             if opened := getattr(case, "opened", ()):
-                yield name, f"it stands since {when(opened[-1].time, zone)}", None
+                last = opened[-1]  # a mark, or the hit of a composite's member
+                at = last.time if isinstance(last, Mark) else last.at
+                yield name, f"it stands since {when(at, zone)}", getattr(case, "due", 0) or None
 
 
 EXPLAINERS: dict[str, Callable[[Any], Explainer]] = {

@@ -11,7 +11,7 @@ import pytest
 
 from models.duration import Duration
 from models.event import Event, place
-from rules.explain import explain
+from rules.explain import explain, standing_of
 from rules.explaining.moments import Entry, Explanation, FeedTurn, Forgotten, Passed
 from tests.story import START, Story, ms, rule_set
 
@@ -302,3 +302,31 @@ def test_what_is_explained_is_what_the_engine_says() -> None:
         story.event(at, type, actorkind="rep", ticket=ticket)
         account.event(at, type, "rep", ticket=ticket)
     assert told(account.explained(**SLA)) == [(s, step) for s, step, _ in story.told]
+
+
+def test_a_composite_tells_what_its_rules_have_said() -> None:
+    parts = [
+        {"id": "viewed", "kind": "signal", "on": {"type": "page.viewed"}},
+        {"id": "taken", "kind": "signal", "on": {"type": "paper.taken"}},
+    ]
+    both = {"id": "both", "kind": "composite", "of": [{"rule": "viewed"}, {"rule": "taken"}],
+            "within": "1d", "when": {"at_least": 2}}  # fmt: skip
+    rules = rule_set(*parts, both)
+    account = Account().event("0h", "page.viewed")
+    first = explain(rules, "both", "acme", account.entries, lateness_ms=0)
+    assert notes(first) == ["viewed says firing (match)"]
+    assert first.why_not == ("these have said nothing: taken",)
+    account.event("1h", "paper.taken")
+    second = explain(rules, "both", "acme", account.entries, lateness_ms=0)
+    assert told(second) == [("firing", "match")]
+
+
+def test_what_finishes_under_an_older_version_is_open_too() -> None:
+    old = rule_set({**SLA, "id": "desk"})
+    new = rule_set({**SLA, "id": "desk", "goal": {"within": "9h"}, "on_change": "finish"})
+    story = Story(old).event("0h", "ticket.opened", ticket="T-1")
+    story.partition.activate(new)
+    partition = story.partition
+    (standing,) = standing_of(new, "desk", partition.accounts["acme"], partition.context)
+    assert standing.text == f"finishes under an older version, of rule set {old.digest[:12]}"
+    assert standing.next == START + timedelta(hours=2)
