@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from models.alert import Alert
+
 UNTOLD = -1
 
 
@@ -183,4 +185,28 @@ class CompositeCase(msgspec.Struct, array_like=True, tag=5):
     due: int = 0
 
 
-Case = EpisodeCase | RunCase | PairCase | ChangeCase | ScoreCase | CompositeCase
+class Repeat(msgspec.Struct, array_like=True):
+    """A firing alert that is said again. count: of the next time, due: when that is, ms."""
+
+    topic: str
+    alert: Alert
+    count: int
+    due: int
+
+
+class SuppressionCase(msgspec.Struct, array_like=True, tag=6):
+    """What holds back, or repeats, the alerts of one rule and group. All by fingerprint.
+
+    last, since: the last announced alert and when it began, ms; none: empty. told: announced and
+    not ended. quiet: held back and not ended. due: of the next repetition, ms; 0: none.
+    """
+
+    last: str = ""
+    since: int = 0
+    told: list[str] = []
+    quiet: list[str] = []
+    repeats: list[Repeat] = []
+    due: int = 0
+
+
+Case = EpisodeCase | RunCase | PairCase | ChangeCase | ScoreCase | CompositeCase | SuppressionCase

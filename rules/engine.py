@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from models.account import Account
 from models.event import Event
-from rules.context import Context
+from rules.context import Context, Output
 from rules.ruleset import RuleSet
 
 
@@ -43,8 +43,8 @@ def advance(account: Account, event: Event, rules: RuleSet, context: Context) ->
     account.apply(event, limits.sequence_length)
     for rule in rules.by_type.get(event.type, ()):
         rule.advance(account, event, context)
-    if context.heard:
-        conclude(account, rules, context)
+    if context.out:
+        conclude(account, rules, context, 0)
     if account.applied % SWEEP_EVERY == 0:
         sweep(account, rules, context)
     return True
@@ -57,17 +57,29 @@ def expire(
     case = account.cases.get(rule_id, {}).get(name)
     if case is None or getattr(case, "due", 0) != due:
         return False
+    told = len(context.out)
     rules.rules[rule_id].expire(account, name, case, context)
-    if context.heard:
-        conclude(account, rules, context)
+    conclude(account, rules, context, told)
     return True
 
 
-def conclude(account: Account, rules: RuleSet, context: Context) -> None:
-    """What rules have just said of the account is heard by those that are made of them."""
-    for composite in rules.composites:
-        composite.hear(account, context.heard, context)
-    context.heard = []
+def conclude(account: Account, rules: RuleSet, context: Context, told: int) -> None:
+    """What rules have just said of the account, all outputs from number `told` on.
+
+    Composites hear it; then what is to be held back goes.
+    """
+    if context.heard:
+        for composite in rules.composites:
+            composite.hear(account, context.heard, context)
+        context.heard = []
+    if rules.suppressed and len(context.out) > told:
+        fresh = context.out[told:]
+        context.out[told:] = [o for o in fresh if _is_announced(account, o, rules, context)]
+
+
+def _is_announced(account: Account, output: Output, rules: RuleSet, context: Context) -> bool:
+    suppression = rules.suppressed.get(output.alert.rule.id)
+    return suppression is None or suppression.admits(account, output, context)
 
 
 def sweep(account: Account, rules: RuleSet, context: Context) -> None:

@@ -85,6 +85,17 @@ class Late(Form):
 class AlertForm(Form):
     topic: Topic | None = None
     resolve_on: Literal["expect", "never"] = "expect"
+    cooldown: WallSpan | None = None
+    repeat: Span | None = None
+    calendar: str | None = None
+    group: tuple[Path, ...] = ()
+
+    @model_validator(mode="after")
+    def _calendar(self) -> AlertForm:
+        business = self.repeat is not None and self.repeat.business
+        if business != (self.calendar is not None):
+            raise ValueError("`repeat` in business time (bh, bd) needs `calendar`, wall has none")
+        return self
 
 
 class Weight(Form):

@@ -34,6 +34,7 @@ from rules.membership import member_faults
 from rules.overlay import entries, lay
 from rules.positions import Document
 from rules.soundness import form_sense, text_faults
+from rules.suppression import suppression_faults
 from rules.yaml_text import parse_document
 
 CONTENT_VERSION = 1
@@ -218,6 +219,7 @@ def _rule(document: Document, calendars: Collection[str], faults: list[Fault]) -
         faults += form_faults(error, document, model)
         return None
     faults += form_sense(form, document)
+    faults += suppression_faults(form, document)
     return form
 
 

@@ -89,6 +89,11 @@ MEANINGS: dict[str, str] = {
     "Late.on_late": "`ignore`: it counts when it comes",
     "AlertForm.topic": "where the alerts go; by default the topic of the kind",
     "AlertForm.resolve_on": "`never`: nothing is said when a missed answer comes after all",
+    "AlertForm.cooldown": "after an alert the next ones of the same key are counted, not announced",
+    "AlertForm.repeat": "a firing alert is said again every so often until it ends",
+    "AlertForm.calendar": "id of a calendar; with a `repeat` in business time, and only then",
+    "AlertForm.group": "paths of the key: while an alert of such a group stands, the others of the"
+    " group are counted, not announced; `cooldown` is the group's",
     "Weight.value": "points, may be negative",
     "Weight.half_life": "after which half of it is left",
     "Weight.stage_equivalence": "how much of a step in the sales stages it is worth",

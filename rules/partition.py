@@ -98,7 +98,7 @@ class Partition:
             return []
         kept: dict[str, str] = {}
         for account in self.accounts.values():
-            for rule_id in list(account.cases):
+            for rule_id in sorted(account.cases):  # a rule before its suppression
                 if rule_id in old.finishing:
                     kept[rule_id] = old.finishing[rule_id]
                 elif id := self._hand_over(account, rule_id, rules):
@@ -195,8 +195,9 @@ class Partition:
         for _, account_id, rule_id, name, case in sorted(waiting, key=lambda found: found[:4]):
             self.dirty.add(account_id)
             try:
-                look(self.rules.rules[rule_id], self.accounts[account_id], name, case)
-                engine.conclude(self.accounts[account_id], self.rules, self.context)
+                account, told = self.accounts[account_id], len(self.context.out)
+                look(self.rules.rules[rule_id], account, name, case)
+                engine.conclude(account, self.rules, self.context, told)
             except Exception as error:
                 raise EngineFault(account_id) from error
 
@@ -206,8 +207,11 @@ class Partition:
         if _same(old, new):
             return None
         self.dirty.add(account.id)
+        told = len(self.context.out)
         try:
-            return hand_over(account, old, new, self.context, self.rules.digest)
+            kept = hand_over(account, old, new, self.context, self.rules.digest)
+            engine.conclude(account, self.rules, self.context, told)
+            return kept
         except Exception as error:
             raise EngineFault(account.id) from error
 

@@ -8,6 +8,7 @@ from rules.kinds.composite import CompiledComposite
 from rules.kinds.registry import COMPILERS, Rule
 from rules.loader import RuleBook
 from rules.membership import depth
+from rules.suppression import Suppression, has_suppression
 
 RUNNING = ("active", "shadow")
 
@@ -17,6 +18,7 @@ class RuleSet:
 
     finishing: of these ids, old versions that still have open cases, the digest of their set.
     composites: each after its members. watched: ids of the rules that others listen to.
+    suppressed: of rules, by their ids, that do not announce all that they say.
     """
 
     def __init__(
@@ -33,14 +35,14 @@ class RuleSet:
         made = [rule for rule in self.rules.values() if isinstance(rule, CompiledComposite)]
         self.composites = sorted(made, key=lambda rule: (depth(rule.id, forms), rule.id))
         self.watched = frozenset(id for rule in made for id in rule.members)
+        held = [rule for rule in self.rules.values() if isinstance(rule, Suppression)]
+        self.suppressed = {rule.form.id: rule for rule in held}
         self.feeds = frozenset(feed for rule in rules for feed in rule.feeds)
 
 
 def compile_rules(book: RuleBook) -> RuleSet:
     """Drafts and deprecated rules stay out."""
-    rules: list[Rule] = [
-        COMPILERS[form.kind](form, book.calendars, book.digest)
-        for form in book.rules
-        if form.status in RUNNING
-    ]
+    forms = [form for form in book.rules if form.status in RUNNING]
+    rules: list[Rule] = [COMPILERS[form.kind](form, book.calendars, book.digest) for form in forms]
+    rules += [Suppression(form, book.calendars) for form in forms if has_suppression(form)]
     return RuleSet(book.digest, rules)

@@ -52,11 +52,11 @@ class CompiledChange(StandingRule[ChangeRule]):
         now = max(event.at, case.looked)
         if now - at >= self.past.reach:
             return
+        self._look_until(account, name, case, now, context)
         case.since = min(case.since, at)
         self._add(case, at, *read)
         self._look(account, name, case, now, context, self.reader.mark(event, 0, event.at))
-        while case.due and case.due <= context.clock:  # the event came late
-            self._look(account, name, case, case.due, context, None)
+        self._look_until(account, name, case, context.clock, context)  # the event came late
         self._schedule(account, name, case, context)
 
     def expire(self, account: Account, name: str, case: Case, context: Context) -> None:
@@ -103,6 +103,12 @@ class CompiledChange(StandingRule[ChangeRule]):
         holds = self.past.holds(samples, case.since, now)
         self.settle(account, case, holds, now, context, [cause] if cause else [], cause)
         case.due = self.past.next_look(samples, case.since, now) if case.opened else 0
+
+    def _look_until(
+        self, account: Account, name: str, case: ChangeCase, now: int, context: Context
+    ) -> None:
+        while case.due and case.due <= now:
+            self._look(account, name, case, case.due, context, None)
 
     def _schedule(self, account: Account, name: str, case: ChangeCase, context: Context) -> None:
         if case.due:

@@ -86,6 +86,8 @@ class CompiledComposite:
                 del cases[next(iter(cases))]
                 context.stats["evicted:instance"] += 1
         assert isinstance(case, CompositeCase), "another kind loses its cases"
+        now = max(case.looked, *(one.hit.at for one in heard))
+        self._look_until(account, case, now, context)
         retracted = False
         for hit, _, is_retracted in heard:
             kept = [old for old in case.hits if old.fingerprint != hit.fingerprint]
@@ -94,11 +96,15 @@ class CompiledComposite:
         if len(case.hits) > context.limits.hits:
             del case.hits[0]
             context.stats["evicted:hit"] += 1
-        now = max(case.looked, *(one.hit.at for one in heard))
         self._look(account, case, now, context, retracted=retracted)
-        while case.due and case.due <= context.clock:  # what came was late
-            self._look(account, case, case.due, context, retracted=False)
+        self._look_until(account, case, context.clock, context)  # what came was late
         self._schedule(account, name, case, context)
+
+    def _look_until(
+        self, account: Account, case: CompositeCase, now: int, context: Context
+    ) -> None:
+        while case.due and case.due <= now:
+            self._look(account, case, case.due, context, retracted=False)
 
     def _look(
         self, account: Account, case: CompositeCase, now: int, context: Context, *, retracted: bool

@@ -18,6 +18,7 @@ from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes,
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
 from tests.laws.oracle_standing import Say, mismatch_says, score_says, signal_says
+from tests.laws.oracle_suppression import Gate, has_gate, scope
 from tests.laws.oracle_time import hours_of, wall_ms
 
 Record = Mapping[
@@ -97,6 +98,8 @@ class Oracle:
         self.memories: dict[Instance, Memory] = {}
         self.said: dict[Instance, int] = {}  # how much of its reading was told
         self.composites: dict[Instance, Composite] = {}
+        self.decided: list[Told] = []  # what rules say, announced or not
+        self.gates: dict[Instance, Gate] = {}
         self.told: list[Told] = []
 
     def take(self, number: int, record: Record) -> None:
@@ -133,7 +136,7 @@ class Oracle:
         )
         earlier.append(event)
         self.log.append(applied)
-        before = len(self.told)
+        before = len(self.decided)
         for rule in self.rules.values():
             if rule["kind"] == "sequence":
                 self.tell_matches(rule, applied)
@@ -145,6 +148,7 @@ class Oracle:
             elif roles_of(rule, applied) and (key := key_of(rule, applied)) is not None:
                 self.tell_news(Instance(applied.account, rule["id"], key), applied)
         self.conclude(before, applied.id)
+        self.announce(before)
         self.move(applied.time - self.lateness_ms)
 
     def move(self, clock: int) -> None:
@@ -165,16 +169,33 @@ class Oracle:
 
     def look(self, at: int, instance: Instance) -> None:
         """Time has brought the instance to `at`."""
-        before = len(self.told)
-        kind = self.rules[instance.rule]["kind"]
+        before = len(self.decided)
+        kind = self.rules[instance.rule.removesuffix(":alert")]["kind"]
+        if instance in self.gates:
+            repeats = self.gates[instance].repeats(self.clock)
+            self.told += [told._replace(record=self.number) for told in repeats]
+            return
         if kind == "composite":
             self.add(instance, self.composites[instance].look(at))
+            self.announce(before)
             return
         if kind in READINGS:
             self.tell_reading(instance)
         else:
             self.tell_news(instance)
         self.conclude(before)
+        self.announce(before)
+
+    def announce(self, before: int) -> None:
+        """What was decided since goes through the gates."""
+        for told in self.decided[before:]:
+            rule = self.rules[told.rule]
+            if has_gate(rule):
+                instance = Instance(told.account, f"{told.rule}:alert", scope(rule, told.key))
+                gate = self.gates.setdefault(instance, Gate(rule, self.calendars))
+                if not gate.lets(told, self.clock):
+                    continue
+            self.told.append(told)
 
     def waiting(self, since: int, until: int) -> list[tuple[int, Instance]]:
         """The instances that owe something first reached in [since, until], in order."""
@@ -183,8 +204,8 @@ class Oracle:
             instants = [at for at in self.owed(instance, until) if since <= at <= until]
             if instants:
                 due.append((min(instants), instance))
-        for instance, composite in self.composites.items():
-            at = composite.due()
+        for instance, waits in [*self.composites.items(), *self.gates.items()]:
+            at = waits.due()
             if at is not None and since <= at <= until:
                 due.append((at, instance))
         return sorted(due)
@@ -194,7 +215,7 @@ class Oracle:
         made = [id for id, rule in self.rules.items() if rule["kind"] == "composite"]
         for id in sorted(made, key=lambda id: (depth(id, self.rules), id)):
             heard: dict[Instance, list[Hit]] = {}
-            for told in self.told[before:]:
+            for told in self.decided[before:]:
                 if told.rule in parts(self.rules[id]) and is_hit(told):
                     key = narrowed(told.key, self.rules[id])
                     hits = heard.setdefault(Instance(told.account, id, key), [])
@@ -241,7 +262,7 @@ class Oracle:
         )
         for one in news:
             name = (one.start.event.id,)
-            self.told.append(
+            self.decided.append(
                 Told(
                     self.number,
                     instance.rule,
@@ -262,7 +283,7 @@ class Oracle:
         for run in matches(rule, events):
             assert key is not None
             name = (run[0].id, event.id)
-            self.told.append(
+            self.decided.append(
                 Told(
                     self.number,
                     rule["id"],
@@ -287,7 +308,7 @@ class Oracle:
         account, rule, key = instance
         owner = self.rules[rule].get("owner")
         for state, step, at, name in says:
-            self.told.append(
+            self.decided.append(
                 Told(self.number, rule, account, key, state, step, at, None, owner, name)
             )
 

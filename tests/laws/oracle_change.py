@@ -47,6 +47,7 @@ class Instance:
         now = max(self.looked, event.time)
         if now - part[0] >= self.reach:
             return
+        self.until(now)
         self.parts.append(part)
         self.since = min(self.since, part[0])
         self.look(now, event)

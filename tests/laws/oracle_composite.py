@@ -37,13 +37,19 @@ class Composite:
 
     def hear(self, hits: Sequence[Hit], clock: int) -> list[Say]:
         """What members said in one go, and then what the clock has already reached."""
+        now = max(self.looked, *(hit.at for hit in hits))
+        says = self.until(now)
         before = list(self.hits)
         for hit in hits:
             self.hits.pop(hit.alert, None)
             if hit.state == "firing":
                 self.hits[hit.alert] = hit
         gone = any(hit.alert in before for hit in hits if hit.state == "retracted")
-        says = self.look(max(self.looked, *(hit.at for hit in hits)), gone)
+        says += self.look(now, gone)
+        return says + self.until(clock)
+
+    def until(self, clock: int) -> list[Say]:
+        says: list[Say] = []
         while (due := self.due()) is not None and due <= clock:
             says += self.look(due)
         return says

@@ -54,7 +54,10 @@ def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
     often = [*[sla] * 4, *[absence] * 2, *[sequence] * 3]
     form = chance.choice([*often, signal, mismatch, change, change, score])(chance)
-    return {name: value for name, value in form.items() if value is not None}
+    alert = form.get("alert") or {}
+    if "group" in alert and "data.n" not in [*(form["key"] or []), *form.get("join", [])]:
+        del alert["group"]  # it names what the key tells apart
+    return {name: value for name, value in form.items() if value not in (None, {})}
 
 
 def trigger(chance: Random, usual: int) -> Form:
@@ -86,8 +89,17 @@ def waiting(chance: Random) -> Form:
         "warn_at": maybe(chance, chance.choice([[0.5], [0.29, 0.8], [0.001]]), 0.6),
         "restart": chance.choice([None, "on_new_start", "ignore", "ignore"]),
         "feeds": chance.choice([None, None, crm, {**crm, **web}]),
-        "alert": maybe(chance, {"resolve_on": "never"}, 0.2),
+        "alert": chance.choice([None, None, {"resolve_on": "never"}, suppressed(chance, True)]),
     }
+
+
+def suppressed(chance: Random, ends: bool) -> Form:
+    """What is held back; only what ends can be repeated. A group is what a key begins with."""
+    form: Form = {"cooldown": maybe(chance, chance.choice(["1h", "4h", "30h"]), 0.5 if ends else 1)}
+    form["group"] = maybe(chance, ["data.n"], 0.3)
+    if ends and chance.random() < 0.6:
+        form |= goal(chance, "repeat")
+    return {name: value for name, value in form.items() if value is not None}
 
 
 def goal(chance: Random, word: str) -> Form:
@@ -145,17 +157,23 @@ def sequence(chance: Random) -> Form:
         "skip": chance.choice([None, "past_last", "to_next"]),
         "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4])), 0.7),
         **shared(chance),
+        "alert": endless(chance),
     }
 
 
 def at_once(chance: Random) -> Form:
     """The fields that the kinds share to which an event is never too late."""
-    quiet = maybe(chance, {"resolve_on": "never"}, 0.4)
-    return {**shared(chance), "late": None, "alert": quiet}
+    quiet = {"resolve_on": "never"}
+    alert = chance.choice([None, quiet, quiet, suppressed(chance, True)])
+    return {**shared(chance), "late": None, "alert": alert}
+
+
+def endless(chance: Random) -> Form | None:
+    return maybe(chance, suppressed(chance, False), 0.3)
 
 
 def signal(chance: Random) -> Form:
-    return {"kind": "signal", "on": trigger(chance, 0), **at_once(chance), "alert": None}
+    return {"kind": "signal", "on": trigger(chance, 0), **at_once(chance), "alert": endless(chance)}
 
 
 def mismatch(chance: Random) -> Form:
@@ -213,7 +231,8 @@ def composite(chance: Random, others: list[Form]) -> Form:
         "of": of,
         "within": chance.choice(["2h", "4h", "30h"]),
         "when": chance.choice(SUMS),
-        **at_once(chance),
+        "alert": maybe(chance, {"resolve_on": "never"}, 0.3),
+        "owner": maybe(chance, "sales"),
         "key": common or None,
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -92,6 +92,8 @@ def cases(draw: DrawFn, records_max: int = 30) -> Case:
 def _thinned(form: Form, names: set[str]) -> Form:
     if not {"pause", "resume"} <= names:  # they go together
         names = names - {"pause", "resume"}
+    if "group" in form.get("alert", {}) and "key" in form and "key" not in names:
+        names = names - {"alert"}  # a group is made of the key
     return {name: field for name, field in form.items() if name in names}
 
 

@@ -30,7 +30,7 @@ STEPS = {  # all that an alert can say, and so must turn up
     *("resolved stop", "expired cancel", "expired superseded"),
     "resolved over",
     *("retracted retract", "retracted vanished", "expired vanished"),
-    "after a feed came back",
+    *("after a feed came back", "firing repeat"),
     *("composite firing", "composite resolved", "composite retracted"),
     *("change firing", "mismatch firing", "score firing", "signal firing"),
     "firing again after a retraction",
