@@ -42,9 +42,7 @@ CHECKS: dict[str, Check] = {
     "PL008": Check("finding", "a key that the events lack", across.lacks_key),
     "PL009": Check("finding", "two rules with one trigger and opposite weights", across.opposite),
     "PL010": Check("finding", "a rule that another one makes superfluous", across.shadowed),
-    "PL011": Check(
-        "finding", "a composite of a missing or idle rule, or a cycle", across.bad_parts
-    ),
+    "PL011": Check("finding", "a composite of a rule that does not run", across.idle_members),
     "PL012": Check("finding", "typed weighs more than captured", across.typed_above_captured),
 }
 SILENCE = "PL000"

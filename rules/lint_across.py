@@ -7,6 +7,7 @@ from typing import Any
 
 from rules.grammar import RuleForm, SequenceRule, Trigger
 from rules.lint_checks import Around, Found
+from rules.membership import members
 from rules.roles import Role, roles
 from rules.terms import comparison, terms
 
@@ -54,33 +55,12 @@ def shadowed(form: RuleForm, around: Around) -> Found:
             return
 
 
-def bad_parts(form: RuleForm, around: Around) -> Found:
-    """A composite that waits for a rule that is not there, or for itself."""
-    known = {other.id: other for other in around.rules}
-    for i, part in enumerate(_parts(form)):
-        path = ("of", i, "rule")
-        if part not in known:
-            yield path, f"there is no rule {part!r}"
-        elif known[part].status in ("draft", "deprecated"):
-            yield path, f"{part} is {known[part].status}: it never fires"
-        elif form.id in _below(part, known):
-            yield path, f"a cycle: {part} waits for {form.id}"
-
-
-def _parts(form: RuleForm) -> list[str]:
-    of = getattr(form, "of", ())
-    return [part.rule for part in of if hasattr(part, "rule")] if isinstance(of, tuple) else []
-
-
-def _below(id: str, known: dict[str, RuleForm]) -> set[str]:
-    """The rules that a rule is made of, itself included."""
-    found, waiting = {id}, [id]
-    while waiting:
-        form = known.get(waiting.pop())
-        fresh = [part for part in _parts(form) if part not in found] if form else []
-        found.update(fresh)
-        waiting += fresh
-    return found
+def idle_members(form: RuleForm, around: Around) -> Found:
+    """A composite that counts the hits of a rule that never fires."""
+    status = {other.id: other.status for other in around.rules}
+    for i, part in enumerate(members(form)):
+        if status[part] in ("draft", "deprecated"):
+            yield ("of", i, "rule"), f"{part} is {status[part]}: it never fires"
 
 
 def typed_above_captured(form: RuleForm, around: Around) -> Found:

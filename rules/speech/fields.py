@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from models.duration import Duration
 from rules.grammar import Deadline, Escalation, Feed, Gap, Goal, RuleForm, Trigger, Weight
+from rules.grammar_signals import ChangeWhen, CompositeWhen, Member, ScoreWhen
 from rules.speech.condition import condition
 from rules.speech.language import Language
 
@@ -47,7 +48,13 @@ def say(value: Any, language: Language) -> str:
 
 
 def _listed(value: Any, language: Language) -> str:
-    """Lists, mappings and forms without words of their own; texts and numbers as they are."""
+    """Lists, mappings and other forms; texts and numbers as they are."""
+    if isinstance(value, Member):
+        return language.say("member", rule=value.rule, weight=f"{value.weight:g}")
+    if isinstance(value, ChangeWhen | CompositeWhen | ScoreWhen):
+        fields = [(name, getattr(value, name)) for name in _set_fields(value)]
+        said = [language.say(f"when:{name}", value=bound) for name, bound in fields]
+        return language.join(said, "and")
     if isinstance(value, BaseModel):
         value = {name: getattr(value, name) for name in _set_fields(value)}
     if isinstance(value, dict):

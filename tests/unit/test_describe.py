@@ -234,6 +234,58 @@ def test_a_condition_reads_so(where: str, english: str, chinese: str) -> None:
     assert condition(where, LANGUAGES["zh"]) == chinese
 
 
+@pytest.mark.parametrize(
+    ("rule", "field", "english", "chinese"),
+    [
+        ({"kind": "signal", "on": {"type": "seat.limit_reached", "where": "data.seats >= 10"}},
+         "on", "It fires at each seat.limit_reached where seats is at least 10.",
+         "每次 seat.limit_reached（seats 不小于 10）都会触发。"),
+        ({"kind": "change", "of": "count(paper.taken)", "window": "7d", "baseline": "28d",
+          "when": {"ratio": ">= 3", "z": ">= 2"}},
+         "when", "It fires when this is so: it is >= 3 times the past and it is >= 2 standard"
+         " deviations from the past.",
+         "满足以下条件时触发：为过去的 >= 3 倍 且 偏离过去 >= 2 个标准差。"),
+        ({"kind": "score", "task": "renewal", "when": {"value": "<= 0.2"}},
+         "when", "It fires when this is so: the score is <= 0.2.",
+         "满足以下条件时触发：评分 <= 0.2。"),
+        ({"kind": "mismatch", "left": {"type": "promise.made", "value": "data.days"},
+          "right": {"type": "delivery.set", "value": "data.days"}, "join": ["data.order"],
+          "when": "right > left * 1.2"},
+         "when", "They disagree when `right > left * 1.2`.",
+         "当 `right > left * 1.2` 成立时两者不符。"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_the_other_kinds_read_so(
+    rule: dict[str, Any], field: str, english: str, chinese: str
+) -> None:
+    assert dict(describe(book(rule), "a.rule", "en"))[field] == english
+    assert dict(describe(book(rule), "a.rule", "zh"))[field] == chinese
+
+
+def test_a_composite_reads_so() -> None:
+    parts = [
+        {"id": f"part.{name}", "kind": "signal", "on": {"type": f"{name}.seen"}} for name in "ab"
+    ]
+    of = [{"rule": "part.a", "weight": 0.6}, {"rule": "part.b", "weight": 0.4}]
+    whole = {"id": "whole", "kind": "composite", "of": of, "within": "14d"}
+    rules = [*parts, {**whole, "when": {"score": ">= 1"}}]
+    full = [{**COMMON, "tests": TESTS, **rule} for rule in rules]
+    made = parse(json.dumps({"v": 1, "rules": full, "calendars": []}).encode())
+    english = dict(describe(made, "whole", "en"))
+    assert english["of"] == "It listens to part.a (weight 0.6), part.b (weight 0.4)."
+    assert english["when"] == (
+        "It fires when this is so: the weights of those that fired are >= 1."
+    )
+    chinese = dict(describe(made, "whole", "zh"))
+    assert chinese["of"] == "综合 part.a（权重 0.6）、part.b（权重 0.4）。"
+    assert chinese["when"] == "满足以下条件时触发：已触发规则的权重合计 >= 1。"
+
+
+def test_every_kind_has_its_sentences() -> None:
+    assert KINDS.keys() == LANGUAGES["en"].kinds.keys()
+
+
 def test_the_languages_have_the_same_sentences_with_the_same_slots() -> None:
     english, chinese = LANGUAGES["en"], LANGUAGES["zh"]
     assert {k: list(fields) for k, fields in english.kinds.items()} == {

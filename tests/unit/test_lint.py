@@ -256,6 +256,14 @@ def test_a_rule_that_says_more_is_not_superfluous(folder: Path, second: dict[str
     assert together(folder, SEQUENCE, second) == []
 
 
+def test_a_composite_of_a_rule_that_does_not_run(folder: Path) -> None:
+    parts = [{"rule": "a.rule"}, {"rule": "b.rule"}]
+    whole = {"kind": "composite", "of": parts, "within": "1d", "when": {"at_least": 2}}
+    assert together(folder, SLA, SEQUENCE, whole) == []
+    found = together(folder, SLA, {**SEQUENCE, "status": "draft"}, whole)
+    assert found == [("c.rule", "PL011", "b.rule is draft: it never fires")]
+
+
 def test_what_is_typed_weighs_no_more_than_what_is_captured(folder: Path) -> None:
     def from_(provenance: str, value: float) -> dict[str, Any]:
         where = f"provenance == '{provenance}' && data.n > 1"
