@@ -33,7 +33,11 @@ from rules.roles import roles
 from rules.ruleset import RuleSet
 
 OBSTACLES = 3  # the latest ones are told, of many
-QUIET = ("alert:", "late", "repeated")  # counts that are told in other words
+SUPPRESSED = {
+    "cooldown": "the cooldown after the one before is not over",
+    "group": "another one of its group stands",
+    "silent": "what it belongs to was not announced",
+}
 
 
 def explain(
@@ -81,6 +85,7 @@ class _Tracer:
         self.zone: tzinfo | None = UTC
 
     def apply(self, entry: Entry) -> None:
+        self.partition.stats.clear()  # so that what is counted is of this entry
         match entry:
             case Event():
                 self._event(entry)
@@ -98,12 +103,11 @@ class _Tracer:
     def _event(self, event: Event) -> None:
         clock, stats = self.partition.clock, self.partition.stats
         before = deepcopy(self._cases())
-        stats.clear()
         outputs = self.partition.advance(event)
         self.zone = event.time.tzinfo
         played = read(self.form, event)
         told = self._told(outputs)
-        notes = [*self._heard(outputs), *self._counted()]
+        notes = [*self._heard(outputs), *self._counted(is_read=bool(played))]
         if not played and not told and not notes:
             return
         if stats["repeated"]:
@@ -117,7 +121,7 @@ class _Tracer:
         self.moments.append(Moment(event.time, what, id, event.offset, played, tuple(notes), told))
 
     def _moved(self, what: str, outputs: Sequence[Output], *, is_ours: bool = False) -> None:
-        told, notes = self._told(outputs), tuple(self._heard(outputs))
+        told, notes = self._told(outputs), (*self._heard(outputs), *self._counted(is_read=False))
         if told or notes or is_ours:
             at = _time(self.partition.clock, self.zone)
             self.moments.append(Moment(at, what, "", -1, (), notes, told))
@@ -128,10 +132,16 @@ class _Tracer:
             if alert.rule.id in self.members and alert.account == self.account:
                 yield Note(f"{alert.rule.id} says {alert.state.value} ({alert.step})")
 
-    def _counted(self) -> Iterator[Note]:
-        """What the engine counts by name: a bound that was hit, a year that no calendar has."""
+    def _counted(self, *, is_read: bool) -> Iterator[Note]:
+        """What the engine counts by name: a bound that was hit, a year that no calendar has, an
+        alert that is not announced.
+        """
         for name in sorted(self.partition.stats):
-            if not name.startswith(QUIET):
+            what, _, rest = name.partition(":")
+            rule, _, reason = rest.rpartition(":")
+            if what == "suppressed" and rule == self.form.id:
+                yield Note(f"an alert is not announced: {SUPPRESSED.get(reason, reason)}", True)
+            elif (what == "evicted" and is_read) or (what == "fault" and rule == self.form.id):
                 yield Note(f"the engine counted {name}", True)
 
     def _told(self, outputs: Sequence[Output]) -> tuple[Told, ...]:

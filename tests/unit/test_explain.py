@@ -330,3 +330,14 @@ def test_what_finishes_under_an_older_version_is_open_too() -> None:
     (standing,) = standing_of(new, "desk", partition.accounts["acme"], partition.context)
     assert standing.text == f"finishes under an older version, of rule set {old.digest[:12]}"
     assert standing.next == START + timedelta(hours=2)
+
+
+def test_an_alert_in_the_cooldown_is_told_as_one_that_is_not_announced() -> None:
+    rule = {"kind": "signal", "on": {"type": "page.viewed"}, "alert": {"cooldown": "1h"}}
+    account = Account().event("0h", "page.viewed").event("10m", "page.viewed")
+    first, second = account.explained(**rule).moments
+    assert [(t.state, t.step) for t in first.told] == [("firing", "match")]
+    assert (second.told, [note.text for note in second.notes]) == (
+        (),
+        ["an alert is not announced: the cooldown after the one before is not over"],
+    )
