@@ -15,11 +15,13 @@ from typer.testing import CliRunner, Result
 from models.alert import encode_alert
 from rules.loader import load
 from rules.ruleset import RuleSet, compile_rules
+from streams.acls import load_roles
 from streams.cli import app
 from streams.control import RULES_KEY, Activate, is_control, parse_control
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.e2e.secure_kafka import SecureKafka, allow
 from tests.e2e.workers import (
     Verdict,
     WorkerProcess,
@@ -183,3 +185,28 @@ async def test_going_back_has_an_end(settings: Settings, tmp_path: Path) -> None
     assert "is the first that was published" in str(again.exception)
     same = await asyncio.to_thread(rules, settings, "diff", digests[0], str(folders[0].rules))
     assert (same.exit_code, "0 differences" in same.stdout) == (0, True)
+
+
+async def test_a_publisher_needs_no_more_than_its_rights_and_signs(
+    secure_kafka: SecureKafka, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("k1 " + "5e" * 32)
+    base = secure_kafka.superuser(tmp_path, control_key_file=keys, partitions=2)
+    base = with_rules(base, tmp_path / "rules", legal("1h"))
+    await create_topics(base)
+    for user, role in (("worker", "worker"), ("operator", "publisher")):
+        await allow(base, user, load_roles(base)[role].rights)
+    publisher = secure_kafka.login(base, "operator")
+    digest = load(base.rules, base.calendars).digest
+    result = await asyncio.to_thread(rules, publisher, "publish")
+    assert result.exit_code == 0, result.output
+    with workers() as start:
+        other = with_rules(secure_kafka.login(base, "worker"), tmp_path / "other", legal("3h"))
+        worker = start(other, tmp_path / "worker.log")
+        await asyncio.to_thread(worker.wait_ready)
+        await asyncio.to_thread(
+            worker.wait_until, lambda: active([worker]) == {"0": digest, "1": digest}
+        )
+        assert worker.reading("pathline_control_records_refused_total") == 0
+        await drain(worker)
