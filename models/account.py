@@ -11,7 +11,10 @@ from models.sequence import Sequence
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Bounds of an account's state; beyond each the oldest gives way, and it is counted."""
+    """Bounds of an account's state; beyond each the oldest gives way, and it is counted.
+
+    momentum_step: by more than this a figure of the momentum must move to be published.
+    """
 
     sequence_length: int = 32
     remembered_ids: int = 16
@@ -20,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True):
     marks: int = 32
     runs: int = 64
     hits: int = 64
+    momentum_step: float = 0.1
 
 
 class Account(msgspec.Struct):

@@ -209,4 +209,33 @@ class SuppressionCase(msgspec.Struct, array_like=True, tag=6):
     due: int = 0
 
 
-Case = EpisodeCase | RunCase | PairCase | ChangeCase | ScoreCase | CompositeCase | SuppressionCase
+class Weighed(msgspec.Struct, array_like=True, frozen=True):
+    """A hit of a rule with a weight. at: when, ms."""
+
+    at: int
+    rule: str
+    fingerprint: str
+
+
+class MomentumCase(msgspec.Struct, array_like=True, tag=7):
+    """An account's momentum. said: the figures last published, those of stages by name.
+
+    looked: the instant of the last look, ms. due: of the next one by the clock, 0: none.
+    """
+
+    hits: list[Weighed] = []
+    said: dict[str, float] = {}
+    looked: int = 0
+    due: int = 0
+
+
+Case = (
+    EpisodeCase
+    | RunCase
+    | PairCase
+    | ChangeCase
+    | ScoreCase
+    | CompositeCase
+    | SuppressionCase
+    | MomentumCase
+)

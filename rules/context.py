@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from models.account import Limits
 from models.alert import Alert
 from models.case import Hit
+from models.score import Score
 
 
 class Output(NamedTuple):
@@ -31,6 +32,7 @@ class Context:
     """clock: ms. stale: (feed, max_stale ms) pairs that are stale. digest: of the rule set.
 
     watched: ids of the rules that others listen to. heard: what they said, until it is taken up.
+    scores: of accounts, on their way.
     """
 
     def __init__(self, topic: str, partition: int, limits: Limits) -> None:
@@ -43,6 +45,7 @@ class Context:
         self.out: list[Output] = []
         self.watched: frozenset[str] = frozenset()
         self.heard: list[Heard] = []
+        self.scores: list[Score] = []
         self.stats: Counter[str] = Counter()
         self.heap: list[tuple[int, str, str, str]] = []
 

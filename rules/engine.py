@@ -58,7 +58,7 @@ def expire(
     if case is None or getattr(case, "due", 0) != due:
         return False
     told = len(context.out)
-    rules.rules[rule_id].expire(account, name, case, context)
+    rules.keepers[rule_id].expire(account, name, case, context)
     conclude(account, rules, context, told)
     return True
 
@@ -66,11 +66,12 @@ def expire(
 def conclude(account: Account, rules: RuleSet, context: Context, told: int) -> None:
     """What rules have just said of the account, all outputs from number `told` on.
 
-    Composites hear it; then what is to be held back goes.
+    Composites and the momentum hear it; then what is to be held back goes.
     """
     if context.heard:
         for composite in rules.composites:
             composite.hear(account, context.heard, context)
+        rules.momentum.hear(account, context.heard, context)
         context.heard = []
     if rules.suppressed and len(context.out) > told:
         fresh = context.out[told:]
@@ -85,6 +86,6 @@ def _is_announced(account: Account, output: Output, rules: RuleSet, context: Con
 def sweep(account: Account, rules: RuleSet, context: Context) -> None:
     """Forget cases that can no longer say anything: state stays bounded."""
     for rule_id in list(account.cases):
-        rules.rules[rule_id].sweep(account, context)
+        rules.keepers[rule_id].sweep(account, context)
         if not account.cases[rule_id]:
             del account.cases[rule_id]

@@ -98,10 +98,21 @@ class AlertForm(Form):
         return self
 
 
+class StageEquivalence(Form):
+    stage: str = Field(min_length=1)
+    ratio: float = Field(allow_inf_nan=False)
+
+
 class Weight(Form):
-    value: float
+    value: float = Field(allow_inf_nan=False)
     half_life: WallSpan | None = None
-    stage_equivalence: dict[str, Any] | None = None
+    stage_equivalence: StageEquivalence | None = None
+
+    @model_validator(mode="after")
+    def _fades(self) -> Weight:
+        if self.half_life and self.half_life.amount < 1_000:
+            raise ValueError("a `half_life` is a second or more; leave it out if nothing fades")
+        return self
 
 
 class Feed(Form):

@@ -97,6 +97,8 @@ MEANINGS: dict[str, str] = {
     "Weight.value": "points, may be negative",
     "Weight.half_life": "after which half of it is left",
     "Weight.stage_equivalence": "how much of a step in the sales stages it is worth",
+    "StageEquivalence.stage": "of the sales stages; each is a figure of its own",
+    "StageEquivalence.ratio": "how much of that step it is worth, fading with `half_life`",
     "Feed.max_stale": "silent for longer, it is stale; a feed is named by the last part of the"
     " events' source",
     "Goal.within": "wall or business time",

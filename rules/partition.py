@@ -13,12 +13,14 @@ from typing import Any
 from models.account import Account, Limits
 from models.case import EpisodeCase
 from models.event import Event
+from models.score import Score
 from rules import engine
 from rules.context import Context, Output
 from rules.engine import EngineFault
 from rules.feeds import feed_alert
 from rules.handover import hand_over, old_version, with_finishing
 from rules.kinds.registry import Rule
+from rules.momentum import ID as MOMENTUM
 from rules.ruleset import RuleSet
 
 
@@ -99,6 +101,8 @@ class Partition:
         kept: dict[str, str] = {}
         for account in self.accounts.values():
             for rule_id in sorted(account.cases):  # a rule before its suppression
+                if rule_id == MOMENTUM:
+                    continue
                 if rule_id in old.finishing:
                     kept[rule_id] = old.finishing[rule_id]
                 elif id := self._hand_over(account, rule_id, rules):
@@ -108,6 +112,11 @@ class Partition:
         context.watched = self.rules.watched
         self._look_again(lambda case, rule: True, lambda rule, *case: rule.renew(*case, context))
         return context.take()
+
+    def take_scores(self) -> list[Score]:
+        """The scores since the last call."""
+        scores, self.context.scores = self.context.scores, []
+        return scores
 
     def erase(self, account: str) -> None:
         """Forget an account, and say nothing of it; an event that comes later is its first."""

@@ -202,8 +202,8 @@ def suppression_faults(form: RuleForm, document: Document) -> Iterator[Fault]:
     endless = getattr(form, "kind", "") in KINDS_WITHOUT_END
     for name in ("cooldown", "repeat"):
         span = getattr(alert, name)
-        if span and (span.amount == 0 or (span.unit == "wall" and span.amount < 60_000)):
-            yield document.fault(("alert", name), "a minute or more is wanted here")
+        if span and (span.amount == 0 or (span.unit == "wall" and span.amount < 1_000)):
+            yield document.fault(("alert", name), "a second or more is wanted here")
     if alert.repeat and (endless or alert.resolve_on == "never"):
         message = "this alert has no end that is told, so it would be repeated for ever"
         yield document.fault(("alert", "repeat"), message)

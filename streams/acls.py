@@ -92,7 +92,7 @@ def _worker(settings: Settings, *agents: str) -> tuple[Access, ...]:
         rights += _on(READ, topics.raw) + _on(BOTH, topics.ingest_changelog)
     if "follow" in agents:
         rights += _on(BOTH, topics.follow_changelog) + _on(WRITE, *_alerts(topics))
-        rights += _on(WRITE, topics.shadow_alerts)
+        rights += _on(WRITE, topics.shadow_alerts, topics.scores)
     # Offsets are committed in the group of the whole app, whichever group hands out partitions.
     rights += [Access(Kind.GROUP, name, READ) for name in {settings.app_id, group}]
     for agent in agents:
@@ -112,10 +112,11 @@ def _sender(settings: Settings) -> Made:
 
 
 def _reader(settings: Settings) -> Made:
+    topics = Topics(settings)
     group = Access(Kind.GROUP, f"{settings.app_id}-alerts-", READ, Pattern.PREFIXED)
     return (
-        "subscribes to alerts, in a group of its own that begins with that name",
-        (*_on(READ, *_alerts(Topics(settings))), group),
+        "subscribes to alerts and scores, in a group of its own that begins with that name",
+        (*_on(READ, *_alerts(topics), topics.scores), group),
     )
 
 

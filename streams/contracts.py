@@ -16,6 +16,7 @@ import yaml
 
 from models.alert import Alert
 from models.event import CloudEvent
+from models.score import Score
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 CHANNELS = {
@@ -25,6 +26,7 @@ CHANNELS = {
     "pathline.journey-breaks.v1": ("send", "alert.v1", "alerts of absence rules"),
     "pathline.signals.v1": ("send", "alert.v1", "alerts of sequence rules, and of feeds"),
     "pathline.shadow-alerts.v1": ("send", "alert.v1", "alerts of rules with status shadow"),
+    "pathline.scores.v1": ("send", "score.v1", "momentum of accounts"),
     "pathline.alert-state.v1": ("send", "alert.v1", "latest state by fingerprint, compacted"),
 }
 
@@ -33,6 +35,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """By contract name and major version."""
     return {
         "alert.v1": {"$schema": DIALECT, **_schema(Alert)},
+        "score.v1": {"$schema": DIALECT, **_schema(Score)},
         "interaction.v1": {"$schema": DIALECT, **_schema(CloudEvent)},
     }
 

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     future_skew_s: float = Field(
         300, ge=0, description="s; an event dated further beyond its append time is rejected"
     )
+    momentum_step: float = Field(
+        0.1, gt=0, description="points; a momentum that has moved by more is published"
+    )
     checkpoint_s: float = Field(
         2.0, gt=0, description="s; the state of a partition is written this often, when it moved"
     )

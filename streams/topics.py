@@ -93,6 +93,7 @@ class Topics:
         self.signals = ours("signals", "alerts: something happened", alerts)
         self.shadow_alerts = ours("shadow-alerts", "alerts of rules in status shadow", alerts)
         self.alert_state = ours("alert-state", "the latest state of each alert", COMPACT)
+        self.scores = ours("scores", "scores of accounts: momentum", alerts)
         self.rules = ours("rules", "published rule sets, by digest", COMPACT, partitions=1)
         room = {"max.message.bytes": str(s.message_bytes_max + DEAD_HEADERS_BYTES)}
         letters = kept(s.dead_letters_retention_d) | room

@@ -181,6 +181,7 @@ class FollowJob:
     def tell(self, now_ms: int) -> Snapshot:
         outputs = self._announcer.announce(self._waiting, now_ms)
         self._waiting.clear()
+        outputs += self._announcer.announce_scores(self.partition.take_scores(), now_ms)
         stats = Counter(self.partition.stats)
         self.partition.stats.clear()
         stats["applied"] += self._applied - stats["repeated"]
@@ -253,11 +254,14 @@ class FollowAgent:
         names = {
             t.name.removeprefix(settings.topic_prefix).rpartition(".")[0]: t.name for t in alerts
         }
-        self._announcer = Announcer(names, topics.alert_state.name, self._lateness_ms)
+        self._announcer = Announcer(
+            names, topics.alert_state.name, topics.scores.name, self._lateness_ms
+        )
         self._reject_limits = RejectLimits(settings.rejects_ratio_max, settings.rejects_in_row_max)
         self._limits = Limits(
             sequence_length=settings.sequence_length_max,
             remembered_ids=settings.remembered_ids_max,
+            momentum_step=settings.momentum_step,
         )
 
     async def make_job(

@@ -14,13 +14,17 @@ from rules.partition import Partition
 from rules.ruleset import RuleSet
 from rules.snapshot import decode_account, encode_account
 from tests.laws.oracle import Told
+from tests.laws.oracle_momentum import Scored
 from tests.laws.random_rules import Form
 from tests.laws.streams_of_events import Case
 from tests.story import rule_set
 
 
-def engine_tells(case: Case) -> Iterator[tuple[Told, Alert]]:
-    """Fed record by record; somewhere on the way all state goes through its bytes."""
+def engine_tells(case: Case, scores: list[Scored] | None = None) -> Iterator[tuple[Told, Alert]]:
+    """Fed record by record; somewhere on the way all state goes through its bytes.
+
+    scores: takes what was scored on the way.
+    """
     rules = rule_set(*case.rules, calendars=case.calendars)
     partition = new_partition(rules, case)
     for number, record in enumerate(case.records):
@@ -28,6 +32,10 @@ def engine_tells(case: Case) -> Iterator[tuple[Told, Alert]]:
             partition = restarted(partition, case)
         for output in fed(partition, number, record):
             yield as_told(number, output.alert), output.alert
+        for score in partition.take_scores():
+            if scores is not None:
+                at = to_ms(score.occurred_at)
+                scores.append(Scored(number, score.account, at, score.value, score.stages))
 
 
 def new_partition(rules: RuleSet, case: Case) -> Partition:

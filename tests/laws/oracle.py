@@ -15,6 +15,7 @@ from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
 from tests.laws.oracle_change import change_says
 from tests.laws.oracle_composite import Composite, Hit, depth, narrowed, parts
 from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
+from tests.laws.oracle_momentum import Momentum, Scored
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
 from tests.laws.oracle_standing import Say, mismatch_says, score_says, signal_says
@@ -64,15 +65,18 @@ def tell(
     *,
     lateness_ms: int = 0,
     remembered_ids: int = 1_000,
+    scores: list[Scored] | None = None,
 ) -> list[Told]:
     """Everything that the rules say about the log, in order.
 
     rules, calendars: as `yaml.safe_load` gives them. remembered_ids: how many of an account's last
-    events are known again when they are repeated.
+    events are known again when they are repeated. scores: takes what was scored on the way.
     """
     oracle = Oracle(rules, calendars, lateness_ms, remembered_ids)
     for number, record in enumerate(records):
         oracle.take(number, record)
+    if scores is not None:
+        scores += oracle.scored
     return oracle.told
 
 
@@ -85,11 +89,13 @@ class Oracle:
         calendars: Sequence[Mapping[str, Any]],
         lateness_ms: int,
         remembered_ids: int,
+        step: float = 0.1,
     ) -> None:
         self.rules = {rule["id"]: rule for rule in sorted(rules, key=lambda rule: rule["id"])}
         self.calendars = {form["id"]: hours_of(json.dumps(form)) for form in calendars}
         self.lateness_ms = lateness_ms
         self.remembered_ids = remembered_ids
+        self.step = step
         self.number = 0
         self.clock = 0
         self.raw: dict[str, list[Record]] = {}  # by account, the events applied
@@ -100,6 +106,8 @@ class Oracle:
         self.composites: dict[Instance, Composite] = {}
         self.decided: list[Told] = []  # what rules say, announced or not
         self.gates: dict[Instance, Gate] = {}
+        self.momenta: dict[Instance, Momentum] = {}
+        self.scored: list[Scored] = []
         self.told: list[Told] = []
 
     def take(self, number: int, record: Record) -> None:
@@ -170,6 +178,9 @@ class Oracle:
     def look(self, at: int, instance: Instance) -> None:
         """Time has brought the instance to `at`."""
         before = len(self.decided)
+        if instance in self.momenta:
+            self.score(instance, self.momenta[instance].look(at))
+            return
         kind = self.rules[instance.rule.removesuffix(":alert")]["kind"]
         if instance in self.gates:
             repeats = self.gates[instance].repeats(self.clock)
@@ -204,11 +215,14 @@ class Oracle:
             instants = [at for at in self.owed(instance, until) if since <= at <= until]
             if instants:
                 due.append((min(instants), instance))
-        for instance, waits in [*self.composites.items(), *self.gates.items()]:
+        for instance, waits in self.others():
             at = waits.due()
             if at is not None and since <= at <= until:
                 due.append((at, instance))
         return sorted(due)
+
+    def others(self) -> list[tuple[Instance, Composite | Gate | Momentum]]:
+        return [*self.composites.items(), *self.gates.items(), *self.momenta.items()]
 
     def conclude(self, before: int, event: str | None = None) -> None:
         """What was told since is heard by composites. event: the id of the one that moved it."""
@@ -223,6 +237,18 @@ class Oracle:
             for instance, hits in heard.items():
                 composite = self.composites.setdefault(instance, Composite(self.rules[id]))
                 self.add(instance, composite.hear(hits, self.clock))
+        weighed = [t for t in self.decided[before:] if is_hit(t) and is_weighed(self.rules[t.rule])]
+        if weighed:
+            instance = Instance(weighed[0].account, ":momentum", "")
+            momentum = self.momenta.setdefault(instance, Momentum(self.rules, self.step))
+            hits = [self.hit(told, event) for told in weighed]
+            self.score(instance, momentum.hear(hits, self.clock))
+
+    def score(self, instance: Instance, said: tuple[int, dict[str, float]] | None) -> None:
+        if said is not None:
+            at, figures = said
+            stages = {name: value for name, value in figures.items() if name}
+            self.scored.append(Scored(self.number, instance.account, at, figures[""], stages))
 
     def hit(self, told: Told, event: str | None) -> Hit:
         kind = self.rules[told.rule]["kind"]
@@ -344,3 +370,7 @@ class Oracle:
 def is_hit(told: Told) -> bool:
     """Whether others that listen count it, or count it no more."""
     return told.state == "retracted" or (told.state == "firing" and told.step in ("due", "match"))
+
+
+def is_weighed(rule: Rule) -> bool:
+    return "weight" in rule and rule.get("status", "active") == "active"

@@ -54,9 +54,6 @@ def rule(chance: Random) -> Form:
     """A rule of any kind, as its file holds it, without an id."""
     often = [*[sla] * 4, *[absence] * 2, *[sequence] * 3]
     form = chance.choice([*often, signal, mismatch, change, change, score])(chance)
-    alert = form.get("alert") or {}
-    if "group" in alert and "data.n" not in [*(form["key"] or []), *form.get("join", [])]:
-        del alert["group"]  # it names what the key tells apart
     return {name: value for name, value in form.items() if value not in (None, {})}
 
 
@@ -75,28 +72,42 @@ def shared(chance: Random) -> Form:
     """The fields that every kind may have."""
     accepts = [{"accept": accept} for accept in ("0h", "1h", "4h", "9h", "30h", "30h", "30h")]
     return {
+        "weight": maybe(chance, weight(chance), 0.2),
         "key": chance.choice([None, None, None, ["data.n"], ["data.n", "data.v"]]),
         "owner": maybe(chance, "sales"),
         "late": chance.choice([None, None, {"on_late": "ignore"}, *accepts]),
     }
 
 
+def weight(chance: Random) -> Form:
+    """Some that fade and some that do not, of both signs; those of a stage beside them."""
+    stage = {"stage": chance.choice(["quote", "talk"]), "ratio": chance.choice([0.3, 0.7])}
+    fields = {
+        "value": chance.choice([0.05, 0.4, 0.85, 1.7, -0.6, -1.3]),
+        "half_life": maybe(chance, chance.choice(["1h", "7h", "2d"]), 0.8),
+        "stage_equivalence": maybe(chance, stage, 0.4),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def waiting(chance: Random) -> Form:
     """The fields that `sla` and `absence` share."""
     crm, web = {"crm": {"max_stale": "90m"}}, {"web": {"max_stale": "60m"}}
+    own = shared(chance)
+    held = suppressed(chance, True, own["key"])
     return {
-        **shared(chance),
+        **own,
         "warn_at": maybe(chance, chance.choice([[0.5], [0.29, 0.8], [0.001]]), 0.6),
         "restart": chance.choice([None, "on_new_start", "ignore", "ignore"]),
         "feeds": chance.choice([None, None, crm, {**crm, **web}]),
-        "alert": chance.choice([None, None, {"resolve_on": "never"}, suppressed(chance, True)]),
+        "alert": chance.choice([None, None, {"resolve_on": "never"}, held]),
     }
 
 
-def suppressed(chance: Random, ends: bool) -> Form:
+def suppressed(chance: Random, ends: bool, key: list[str] | None) -> Form | None:
     """What is held back; only what ends can be repeated. A group is what a key begins with."""
     form: Form = {"cooldown": maybe(chance, chance.choice(["1h", "4h", "30h"]), 0.5 if ends else 1)}
-    form["group"] = maybe(chance, ["data.n"], 0.3)
+    form["group"] = maybe(chance, ["data.n"], 0.6) if key else None
     if ends and chance.random() < 0.6:
         form |= goal(chance, "repeat")
     return {name: value for name, value in form.items() if value is not None}
@@ -156,24 +167,21 @@ def sequence(chance: Random) -> Form:
         "contiguity": chance.choice([None, "relaxed", "strict"]),
         "skip": chance.choice([None, "past_last", "to_next"]),
         "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4])), 0.7),
-        **shared(chance),
-        "alert": endless(chance),
+        **(own := shared(chance)),
+        "alert": maybe(chance, suppressed(chance, False, own["key"]), 0.3),
     }
 
 
-def at_once(chance: Random) -> Form:
+def at_once(chance: Random, ends: bool = True) -> Form:
     """The fields that the kinds share to which an event is never too late."""
-    quiet = {"resolve_on": "never"}
-    alert = chance.choice([None, quiet, quiet, suppressed(chance, True)])
-    return {**shared(chance), "late": None, "alert": alert}
-
-
-def endless(chance: Random) -> Form | None:
-    return maybe(chance, suppressed(chance, False), 0.3)
+    own = {**shared(chance), "late": None}
+    quiet = {"resolve_on": "never"} if ends else None
+    held = suppressed(chance, ends, own["key"])
+    return {**own, "alert": chance.choice([None, quiet, quiet, held])}
 
 
 def signal(chance: Random) -> Form:
-    return {"kind": "signal", "on": trigger(chance, 0), **at_once(chance), "alert": endless(chance)}
+    return {"kind": "signal", "on": trigger(chance, 0), **at_once(chance, ends=False)}
 
 
 def mismatch(chance: Random) -> Form:

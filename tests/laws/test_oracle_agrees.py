@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, event, example, given, note, seed, se
 from models.alert import Alert
 from tests.laws.engine_tells import engine_tells
 from tests.laws.oracle import Told, tell
+from tests.laws.oracle_momentum import Scored
 from tests.laws.random_rules import NEEDED
 from tests.laws.streams_of_events import ALL, HOUR_MS, Case, cases
 
@@ -30,7 +31,7 @@ STEPS = {  # all that an alert can say, and so must turn up
     *("resolved stop", "expired cancel", "expired superseded"),
     "resolved over",
     *("retracted retract", "retracted vanished", "expired vanished"),
-    *("after a feed came back", "firing repeat"),
+    *("after a feed came back", "firing repeat", "momentum of stages"),
     *("composite firing", "composite resolved", "composite retracted"),
     *("change firing", "mismatch firing", "score firing", "signal firing"),
     "firing again after a retraction",
@@ -51,13 +52,17 @@ def test_engine_and_oracle_agree() -> None:
     @given(cases())
     @example(late_pause())
     def agree(case: Case) -> None:
-        expected = oracle_tells(case)
-        alerts = list(engine_tells(case))
+        scored: list[Scored] = []
+        scores: list[Scored] = []
+        expected = oracle_tells(case, scored)
+        alerts = list(engine_tells(case, scores))
         for told in set(classes(case, expected)):
             seen[told] += 1
             event(told)
         note(f"seed {SEED}")
         check_same([told for told, _ in alerts], expected)
+        check_same(scores, scored)
+        seen["momentum of stages"] += any(score.stages for score in scored)
         if case.remembered_ids == ALL:  # else two episodes may have one name
             check_identities(alerts)
 
@@ -71,20 +76,20 @@ def test_every_option_that_is_drawn_decides_something() -> None:
     decided: set[str] = set()
 
     @seed(SEED)
-    @settings(drawn, max_examples=min(CASES, 1_500), phases=[Phase.generate])
+    @settings(drawn, max_examples=min(CASES, 2_000), phases=[Phase.generate])
     @given(cases())
     def leave_out(case: Case) -> None:
-        told = oracle_tells(case)
+        told = told_and_scored(case)
         for option, without in left_out(case):
             offered.add(option)
-            if option not in decided and oracle_tells(without) != told:
+            if option not in decided and told_and_scored(without) != told:
                 decided.add(option)
 
     leave_out()
     assert offered - decided == {"sequence: late"}  # the text gives it no meaning
 
 
-def check_same(engine: list[Told], oracle: list[Told]) -> None:
+def check_same(engine: Sequence[object], oracle: Sequence[object]) -> None:
     for ours, theirs in zip_longest(engine, oracle):
         assert ours == theirs, f"first difference\n  engine: {ours}\n  oracle: {theirs}"
 
@@ -127,14 +132,20 @@ def late_pause() -> Case:
     return Case([rule], records, lateness_ms=0, remembered_ids=ALL, restart_at=3)
 
 
-def oracle_tells(case: Case) -> list[Told]:
+def oracle_tells(case: Case, scores: list[Scored] | None = None) -> list[Told]:
     return tell(
         case.records,
         case.rules,
         case.calendars,
         lateness_ms=case.lateness_ms,
         remembered_ids=case.remembered_ids,
+        scores=scores,
     )
+
+
+def told_and_scored(case: Case) -> tuple[list[Told], list[Scored]]:
+    scores: list[Scored] = []
+    return oracle_tells(case, scores), scores
 
 
 def classes(case: Case, told: list[Told]) -> Iterator[str]:

@@ -84,7 +84,7 @@ def test_a_password_shows_nowhere(setting) -> None:
 
 
 def test_every_setting_has_a_reason_and_a_number_its_unit() -> None:
-    units = ("s;", "d;", "bytes;", "records", "events", "ids", "of every", "share", "0:")
+    units = ("s;", "d;", "bytes;", "records", "events", "ids", "of every", "share", "0:", "points;")
     for name, field in Settings.model_fields.items():
         assert field.description, f"{name} has no description"
         if field.annotation in (int, float):

@@ -42,6 +42,7 @@ def test_the_names_are_those_of_the_design() -> None:
         "pathline.signals.v1",
         "pathline.shadow-alerts.v1",
         "pathline.alert-state.v1",
+        "pathline.scores.v1",
         "pathline.rules.v1",
         "pathline.dead-letters.v1",
         "pathline-ingest-changelog",
