@@ -92,8 +92,7 @@ class AlertForm(Form):
 
     @model_validator(mode="after")
     def _calendar(self) -> AlertForm:
-        business = self.repeat is not None and self.repeat.business
-        if business != (self.calendar is not None):
+        if (self.repeat is not None and self.repeat.business) != (self.calendar is not None):
             raise ValueError("`repeat` in business time (bh, bd) needs `calendar`, wall has none")
         return self
 

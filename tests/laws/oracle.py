@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
 from tests.laws.oracle_change import change_says
-from tests.laws.oracle_composite import Composite, Hit, depth, narrowed, parts
 from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
-from tests.laws.oracle_momentum import Momentum, Scored
+from tests.laws.oracle_listeners import Instance, Listeners, Told
+from tests.laws.oracle_momentum import Scored
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
 from tests.laws.oracle_sequence import matches
 from tests.laws.oracle_standing import Say, mismatch_says, score_says, signal_says
-from tests.laws.oracle_suppression import Gate, has_gate, scope
 from tests.laws.oracle_time import hours_of, wall_ms
 
 Record = Mapping[
@@ -32,30 +31,6 @@ READINGS: dict[str, Callable[[Rule, Sequence[Applied], int], list[Say]]] = {
     "score": score_says,
     "signal": signal_says,
 }
-
-
-class Told(NamedTuple):
-    """What was published. record: its number in the log. at, due: ms.
-
-    name: the ids of the events that name the instance: start, or first and last of a match.
-    """
-
-    record: int
-    rule: str
-    account: str
-    key: str
-    state: str
-    step: str
-    at: int
-    due: int | None
-    owner: str | None
-    name: tuple[str, ...]
-
-
-class Instance(NamedTuple):
-    account: str
-    rule: str
-    key: str
 
 
 def tell(
@@ -80,7 +55,7 @@ def tell(
     return oracle.told
 
 
-class Oracle:
+class Oracle(Listeners):
     """A partition's log up to here, and what has been told of it."""
 
     def __init__(
@@ -91,24 +66,15 @@ class Oracle:
         remembered_ids: int,
         step: float = 0.1,
     ) -> None:
-        self.rules = {rule["id"]: rule for rule in sorted(rules, key=lambda rule: rule["id"])}
-        self.calendars = {form["id"]: hours_of(json.dumps(form)) for form in calendars}
+        hours = {form["id"]: hours_of(json.dumps(form)) for form in calendars}
+        super().__init__(rules, hours, step)
         self.lateness_ms = lateness_ms
         self.remembered_ids = remembered_ids
-        self.step = step
-        self.number = 0
-        self.clock = 0
         self.raw: dict[str, list[Record]] = {}  # by account, the events applied
         self.log: list[Applied] = []
         self.stale: set[tuple[str, int]] = set()
         self.memories: dict[Instance, Memory] = {}
         self.said: dict[Instance, int] = {}  # how much of its reading was told
-        self.composites: dict[Instance, Composite] = {}
-        self.decided: list[Told] = []  # what rules say, announced or not
-        self.gates: dict[Instance, Gate] = {}
-        self.momenta: dict[Instance, Momentum] = {}
-        self.scored: list[Scored] = []
-        self.told: list[Told] = []
 
     def take(self, number: int, record: Record) -> None:
         """The next record of the log."""
@@ -197,17 +163,6 @@ class Oracle:
         self.conclude(before)
         self.announce(before)
 
-    def announce(self, before: int) -> None:
-        """What was decided since goes through the gates."""
-        for told in self.decided[before:]:
-            rule = self.rules[told.rule]
-            if has_gate(rule):
-                instance = Instance(told.account, f"{told.rule}:alert", scope(rule, told.key))
-                gate = self.gates.setdefault(instance, Gate(rule, self.calendars))
-                if not gate.lets(told, self.clock):
-                    continue
-            self.told.append(told)
-
     def waiting(self, since: int, until: int) -> list[tuple[int, Instance]]:
         """The instances that owe something first reached in [since, until], in order."""
         due = []
@@ -220,45 +175,6 @@ class Oracle:
             if at is not None and since <= at <= until:
                 due.append((at, instance))
         return sorted(due)
-
-    def others(self) -> list[tuple[Instance, Composite | Gate | Momentum]]:
-        return [*self.composites.items(), *self.gates.items(), *self.momenta.items()]
-
-    def conclude(self, before: int, event: str | None = None) -> None:
-        """What was told since is heard by composites. event: the id of the one that moved it."""
-        made = [id for id, rule in self.rules.items() if rule["kind"] == "composite"]
-        for id in sorted(made, key=lambda id: (depth(id, self.rules), id)):
-            heard: dict[Instance, list[Hit]] = {}
-            for told in self.decided[before:]:
-                if told.rule in parts(self.rules[id]) and is_hit(told):
-                    key = narrowed(told.key, self.rules[id])
-                    hits = heard.setdefault(Instance(told.account, id, key), [])
-                    hits.append(self.hit(told, event))
-            for instance, hits in heard.items():
-                composite = self.composites.setdefault(instance, Composite(self.rules[id]))
-                self.add(instance, composite.hear(hits, self.clock))
-        weighed = [t for t in self.decided[before:] if is_hit(t) and is_weighed(self.rules[t.rule])]
-        if weighed:
-            instance = Instance(weighed[0].account, ":momentum", "")
-            momentum = self.momenta.setdefault(instance, Momentum(self.rules, self.step))
-            hits = [self.hit(told, event) for told in weighed]
-            self.score(instance, momentum.hear(hits, self.clock))
-
-    def score(self, instance: Instance, said: tuple[int, dict[str, float]] | None) -> None:
-        if said is not None:
-            at, figures = said
-            stages = {name: value for name, value in figures.items() if name}
-            self.scored.append(Scored(self.number, instance.account, at, figures[""], stages))
-
-    def hit(self, told: Told, event: str | None) -> Hit:
-        kind = self.rules[told.rule]["kind"]
-        proof = told.name[0] if kind in ("sla", "absence") else event
-        if kind == "composite":
-            proof = self.composites[Instance(told.account, told.rule, told.key)].proof
-        assert proof is not None, "no other kind fires by the clock"
-        return Hit(
-            told.at, told.rule, (told.rule, told.key, told.name), proof, told.key, told.state
-        )
 
     def instances(self) -> set[Instance]:
         """Every account, rule that the clock can move and key that the log names."""
@@ -330,14 +246,6 @@ class Oracle:
         self.said[instance] = self.said.get(instance, 0) + len(says)
         self.add(instance, says)
 
-    def add(self, instance: Instance, says: Iterable[Say]) -> None:
-        account, rule, key = instance
-        owner = self.rules[rule].get("owner")
-        for state, step, at, name in says:
-            self.decided.append(
-                Told(self.number, rule, account, key, state, step, at, None, owner, name)
-            )
-
     def unsaid(self, instance: Instance, clock: int) -> list[Say]:
         """What of its reading by this clock was not told."""
         rule = self.rules[instance.rule]
@@ -365,12 +273,3 @@ class Oracle:
         """Whether a feed of the rule is stale."""
         feeds = rule.get("feeds", {}).items()
         return any((name, wall_ms(feed["max_stale"])) in self.stale for name, feed in feeds)
-
-
-def is_hit(told: Told) -> bool:
-    """Whether others that listen count it, or count it no more."""
-    return told.state == "retracted" or (told.state == "firing" and told.step in ("due", "match"))
-
-
-def is_weighed(rule: Rule) -> bool:
-    return "weight" in rule and rule.get("status", "active") == "active"
