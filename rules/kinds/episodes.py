@@ -82,9 +82,7 @@ class EpisodeRule:
         if marks and marks[-1].at <= horizon:
             self._rest(case, context)
         zone = self._zone(account, event) if self.zoned else None
-        fresh = [reader.mark(event, roles[0], at, zone)]
-        for role in roles[1:]:
-            fresh.append(reader.mark(event, role, at, zone))
+        fresh = [reader.mark(event, role, at, zone) for role in roles]
         if marks and marks[-1].at > at:
             self._insert(account, name, case, fresh, context)
         else:
