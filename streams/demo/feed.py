@@ -3,8 +3,8 @@
 The clock of a partition is its highest event time, so both must be sorted by time together: years
 of incidents behind the simulated month would all be late. The log is moved by a whole number of
 weeks, which keeps its weekdays, to end in the last week of the simulation. Event times are long
-past, so the wall clock must stay out of it (`stage`); an event in each partition, a month after the
-last, lets the clock run on and the last deadlines fall due.
+past, so the wall clock must stay out of it (`stage`); an event in each partition, half a year after
+the last, lets the clock run on and the last deadlines fall due.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streams.sources.service_desk import load
 
 ACCOUNTS, DAYS = 100, 28
 WEEK = timedelta(weeks=1)
-CLOSE_AFTER = timedelta(days=30)  # longer than any deadline of the demo's rules
+CLOSE_AFTER = timedelta(days=180)  # longer than any deadline, and until momentum has faded
 BROKEN = {
     "not_json": b"{broken on purpose",
     "no_time_zone": b'{"specversion":"1.0","id":"1","source":"//demo/broken","type":"page.viewed",'
