@@ -4,7 +4,7 @@
     interactions --BatchTransport--> follow --one transaction--> alerts, alert-state, changelog
     the watch over feeds and the ticks --plain records--> interactions
 
-Follow one event: transport.py, agents/ingest.py, agents/follow.py, rules/partition.py,
+Follow one event: transport.py, agents/ingest.py, follow_job.py, rules/partition.py,
 checkpoint.py. `runtime.py` drives each agent, `faust_app.py` drives the runtimes.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from streams.agents.follow import FollowJob
+from streams.follow_job import FollowJob
 from streams.metrics import Reading
 from streams.runtime import Runtime
 from streams.shard import Shard

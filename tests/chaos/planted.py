@@ -17,10 +17,9 @@ import rules.snapshot
 import streams.position
 import streams.worker
 from rules.loader import load
-from streams import runtime
-from streams.agents import follow
-from streams.agents.follow import FollowJob
+from streams import follow_job, runtime
 from streams.clock import SystemClock
+from streams.follow_job import FollowJob
 from streams.settings import load_settings
 from streams.writer import KafkaWriter
 
@@ -102,7 +101,7 @@ def later() -> dict[str, Any]:
         record = msgspec.msgpack.decode(data) | {"v": streams.position.VERSION}
         return decode_position(msgspec.msgpack.encode(record))
 
-    plant(follow, "decode_account", read_account)
+    plant(follow_job, "decode_account", read_account)
     plant(runtime, "decode_position", read_position)
     return {}
 

@@ -21,12 +21,12 @@ from rules.condition import compile_condition
 from rules.loader import parse
 from rules.snapshot import encode_account
 from rules.yaml_text import parse_document
-from streams.agents.follow import _read_account
 from streams.codec import RawLimits, encode_event, parse_event, parse_raw
 from streams.control import KEYS, encode_control, parse_control
 from streams.dead_letters import parse_note
 from streams.erasure import _is_of
 from streams.feed_watch import newest
+from streams.follow_job import _read_account
 from streams.keyring import Key, Keyring
 from streams.position import decode_position, encode_position
 from streams.record_text import dead_text, record_json, record_text
