@@ -80,7 +80,7 @@ class FollowJob:
 
     @property
     def outputs_waiting(self) -> bool:
-        return bool(self._waiting or self._rejects.waiting)
+        return bool(self._waiting or self._rejects.waiting or self.partition.context.scores)
 
     def apply(self, records: Sequence[Record]) -> None:
         advance, quarantine, waiting = self.partition.advance, self._quarantine, self._waiting

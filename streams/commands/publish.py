@@ -18,6 +18,7 @@ from rules.lint import lint
 from rules.loader import RuleBook, load
 from streams.appender import KafkaAppender
 from streams.clock import SystemClock
+from streams.commands.rule_options import Calendars, Folder, Overlay
 from streams.console import Exit, Json, out, print_json
 from streams.keyring import Signer, load_keyring
 from streams.published import (
@@ -36,15 +37,6 @@ from streams.shelf import fetch_from
 from streams.topics import Topics
 
 DAY_MS = 86_400_000
-Folder = Annotated[
-    Path | None, typer.Option("--rules", help="Folder of rule files; default: PATHLINE_RULES.")
-]
-Calendars = Annotated[
-    Path | None, typer.Option("--calendars", help="Folder of calendars; PATHLINE_CALENDARS.")
-]
-Overlay = Annotated[
-    Path | None, typer.Option("--overlay", help="Overlay on the rules; PATHLINE_OVERLAY.")
-]
 SIDE = "A folder of rules, the digest of a published set or its beginning, or `published`."
 
 

@@ -21,20 +21,11 @@ from rules.lint import lint
 from rules.loader import RuleBook, load
 from rules.reference import reference
 from streams.commands import explain, publish
+from streams.commands.rule_options import Calendars, Folder, Overlay
 from streams.console import Exit, Json, out, print_json
 from streams.settings import load_settings
 
 DAY_MS = 86_400_000
-Folder = Annotated[
-    Path | None, typer.Option("--rules", help="Folder of rule files; default: PATHLINE_RULES.")
-]
-Calendars = Annotated[
-    Path | None, typer.Option("--calendars", help="Folder of calendars; PATHLINE_CALENDARS.")
-]
-Overlay = Annotated[
-    Path | None,
-    typer.Option("--overlay", help="What a customer sets for himself; default: PATHLINE_OVERLAY."),
-]
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of rules; none: all.")]
 
 app = typer.Typer(
