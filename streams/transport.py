@@ -130,8 +130,10 @@ class BatchConsumer(Consumer):
             await asyncio.sleep(PAUSE_S)
             return
         self.asked_at = self.app.clock.steady_s()
-        fetched = cast(Fetched, await self._getmany(active, timeout))
-        self.asked_at = None
+        try:
+            fetched = cast(Fetched, await self._getmany(active, timeout))
+        finally:
+            self.asked_at = None
         if not fetched or self.should_stop or not self.flow_active:
             return  # what is dropped here, the position check finds
         for tp, batch in fetched.batches.items():

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import faust
 import pytest
+from faust.types import TP
 
 from streams import faust_app
 from streams.checkpoint import BROKEN
@@ -72,3 +73,16 @@ async def test_clients_that_do_not_stop_are_left_behind_after_the_last_checkpoin
     stopping = asyncio.ensure_future(app.on_stop())
     assert await asyncio.wait_for(died, 5) == code
     stopping.cancel()
+
+
+async def test_a_question_that_failed_is_over(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(active: object, timeout: float) -> NoReturn:  # noqa: ASYNC109 - Faust's own
+        raise OSError("the broker is gone")
+
+    monkeypatch.setattr(app.consumer, "_getmany", fail)
+    monkeypatch.setattr(app.consumer, "_get_active_partitions", lambda: {TP("raw", 0)})
+    app.rebalancing = False
+    app.consumer.resume_flow()
+    with pytest.raises(OSError, match="gone"):
+        await anext(app.consumer.getmany(1.0))
+    assert app.consumer.asked_at is None
