@@ -1,0 +1,1 @@
+"""Learners of scores, and what they learn from: features, encodings, matured examples."""
