@@ -55,7 +55,7 @@ class Suppression:
             if case is None:
                 case = self._begin(account, name, context)
             return self._opens(account, name, case, output, context)
-        return case is None or self._ends(case, alert, context)
+        return case is None or self._ends(account, name, case, alert, context)
 
     def _opens(
         self, account: Account, name: str, case: SuppressionCase, output: Output, context: Context
@@ -85,7 +85,9 @@ class Suppression:
         is_soon = self.cooldown > 0 and at < case.since + self.cooldown
         return "cooldown" if case.last and is_soon else ""
 
-    def _ends(self, case: SuppressionCase, alert: Alert, context: Context) -> bool:
+    def _ends(
+        self, account: Account, name: str, case: SuppressionCase, alert: Alert, context: Context
+    ) -> bool:
         """The end of an alert that was not announced is not announced."""
         fingerprint = alert.fingerprint
         if fingerprint in case.quiet:
@@ -94,7 +96,7 @@ class Suppression:
         if fingerprint in case.told:
             case.told.remove(fingerprint)
         case.repeats = [r for r in case.repeats if r.alert.fingerprint != fingerprint]
-        case.due = min((r.due for r in case.repeats), default=0)
+        self._schedule(account, name, case, context)  # another repetition may be the next one now
         if alert.state is State.RETRACTED and case.last == fingerprint:
             case.last = ""
         return True
