@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from models.learners.challenger import Refitted
 from models.learners.trees import Trees, without_splits
 
 SEED = 7
@@ -39,6 +40,12 @@ def fit(
         rate = (float(weights @ labels) + 0.5) / (total + 1)
         return without_splits(features, float(np.log(rate / (1 - rate))))
     return extract(grow(values, labels, weights), features)
+
+
+def refit(learner: Refitted) -> None:
+    """Run the fit that is due here and now, as replays do; live, a worker process runs `fit`."""
+    if batch := learner.batch():
+        learner.take(fit(batch.values, batch.labels, batch.weights), batch.learned)
 
 
 def grow(
