@@ -35,11 +35,15 @@ OFFICE = {
 }
 
 
+def content_of(*rules: dict[str, Any], calendars: tuple[dict[str, Any], ...] = (OFFICE,)) -> bytes:
+    """Rules given as mappings, as a published set; the fields that do not matter are filled in."""
+    full = [{"id": f"rule-{i}", **COMMON, "tests": TESTS, **rule} for i, rule in enumerate(rules)]
+    return json.dumps({"v": 1, "rules": full, "calendars": list(calendars)}).encode()
+
+
 def rule_set(*rules: dict[str, Any], calendars: tuple[dict[str, Any], ...] = (OFFICE,)) -> RuleSet:
     """Compile rules given as mappings; the fields that do not matter are filled in."""
-    full = [{"id": f"rule-{i}", **COMMON, "tests": TESTS, **rule} for i, rule in enumerate(rules)]
-    content = json.dumps({"v": 1, "rules": full, "calendars": list(calendars)})
-    return compile_rules(parse(content.encode()))
+    return compile_rules(parse(content_of(*rules, calendars=calendars)))
 
 
 def ms(text: str) -> int:

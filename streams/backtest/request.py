@@ -1,0 +1,74 @@
+"""What is asked of a backtest; and the id of a run, which follows from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import BadSetting
+from models.identity import digest
+from rules.loader import RuleBook
+from streams.backtest.file_input import Span
+from streams.backtest.mapping import Mapping
+from streams.backtest.order import BUFFER
+from streams.backtest.outcome import Outcome
+from streams.settings import Settings
+
+KAFKA = "kafka://"
+RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """files, or a topic. mapping: None, the files hold CloudEvents. span, run_until_ms: ms.
+
+    as_live: the log's own activations of rule sets count (topics). run: the id, empty: made.
+    """
+
+    settings: Settings
+    book: RuleBook
+    files: tuple[Path, ...] = ()
+    topic: str | None = None
+    mapping: Mapping | None = None
+    span: Span = Span()  # noqa: RUF009 - it cannot be changed
+    run_until_ms: int | None = None
+    processes: int = 1
+    sort: bool = False
+    buffer: int = BUFFER
+    outcome: Outcome | None = None
+    as_live: bool = False
+    run: str = ""
+
+    @property
+    def source(self) -> str:
+        """For people."""
+        return self.topic or ", ".join(map(str, self.files))
+
+    @property
+    def run_id(self) -> str:
+        """The same question has the same id, whatever the number of processes."""
+        if self.run:
+            if not RUN.fullmatch(self.run):
+                raise BadSetting(f"--run {self.run}: lower case letters, digits and -, at most 40")
+            return self.run
+        files = [(path.name, path.stat().st_size) for path in self.files if path.exists()]
+        asked = (self.book.digest, *files, self.topic, self.mapping, self.span, self.run_until_ms)
+        limits = (self.settings.lateness_s, self.settings.remembered_ids_max)
+        return digest(*asked, *limits, self.as_live)[:12]
+
+
+def parse_sources(texts: list[str]) -> tuple[tuple[Path, ...], str | None]:
+    """(files, topic) of what stands behind --from. Raises BadSetting.
+
+    >>> parse_sources(["kafka://interactions"])
+    ((), 'interactions')
+    """
+    topics = [text.removeprefix(KAFKA) for text in texts if text.startswith(KAFKA)]
+    if not texts:
+        raise BadSetting("--from: a file, several, or kafka://TOPIC")
+    if not topics:
+        return tuple(map(Path, texts)), None
+    if len(texts) > 1 or not topics[0]:
+        raise BadSetting("--from: one kafka://TOPIC, or files; not both, not several topics")
+    return (), topics[0]

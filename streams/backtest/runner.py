@@ -1,0 +1,184 @@
+"""One run: from the input through the engine to the files that it leaves in a folder.
+
+    alerts.jsonl  alerts.parquet  scores.jsonl  scores.parquet  outcomes.jsonl  summary.json
+    bad-rows.jsonl, when there are any
+
+`docs/backtest.md` says what is in them. Reports and comparisons are made of these files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from streams.backtest.bad_rows import BadRows
+from streams.backtest.file_input import FileInput
+from streams.backtest.lane import LaneResult
+from streams.backtest.outcome import Judged, judge
+from streams.backtest.parts import KINDS, merge_parts
+from streams.backtest.plan import Plan, limits_of
+from streams.backtest.processes import lanes_for, replay
+from streams.backtest.request import Request
+from streams.backtest.tables import ALERTS, OUTCOMES, SCORES, scan, write_parquet
+from streams.codec import RawLimits
+
+Look = Callable[[int, float], bool]
+"""Told how many events are done and how much of the input, 0 to 1; True: stop here."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run came to. counts: of rows. complete: it was not stopped.
+
+    first_ms, last_ms: event times; end_ms: the clock's last instant. wall_s: reading and engine.
+    """
+
+    request: Request
+    folder: Path
+    events: int
+    counts: Counter[str]
+    bad: Counter[str]
+    first_ms: int | None
+    last_ms: int | None
+    end_ms: int
+    complete: bool
+    has_made_times: bool
+    lanes: Sequence[LaneResult]
+    wall_s: float
+
+    @property
+    def stats(self) -> Counter[str]:
+        """Of the engine, by named reason."""
+        return sum((lane.stats for lane in self.lanes), Counter())
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """By rule that spoke, the short name of the topic that it would speak on."""
+        return {rule: topic for lane in self.lanes for rule, topic in lane.topics.items()}
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(lane.cpu_s for lane in self.lanes)
+
+    @property
+    def alerts(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self.folder / "alerts.parquet")
+
+    @property
+    def scores(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self.folder / "scores.parquet")
+
+    @property
+    def outcomes(self) -> pl.LazyFrame:
+        return scan(self.folder / "outcomes.jsonl", OUTCOMES)
+
+    def judge(self) -> Judged | None:
+        """None: no outcome was named."""
+        outcome = self.request.outcome
+        if outcome is None:
+            return None
+        return judge(outcome, self.alerts, self.outcomes, self.scores, self.end_ms)
+
+
+def go_on(events: int, done: float) -> bool:
+    """A look that never stops."""
+    return False
+
+
+def execute(request: Request, folder: Path, look: Look = go_on) -> Ran:
+    """Run, and leave the files there. Raises BadSetting for what cannot be read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bad = BadRows(folder / "bad-rows.jsonl")
+    bad.path.unlink(missing_ok=True)
+    try:
+        with TemporaryDirectory(prefix=".parts-", dir=folder) as parts:
+            play = _play_topic if request.topic else _play_files
+            ran, names = play(request, folder, Path(parts), bad, look)
+            for kind in KINDS:
+                merge_parts(Path(parts), kind, names, folder / f"{kind}.jsonl")
+    finally:
+        bad.close()
+    write_parquet(folder / "alerts.jsonl", ALERTS, folder / "alerts.parquet")
+    write_parquet(folder / "scores.jsonl", SCORES, folder / "scores.parquet")
+    return ran
+
+
+def plan_of(request: Request, topic: str, parts: Path) -> Plan:
+    """What the lanes are to know."""
+    outcome, settings = request.outcome, request.settings
+    return Plan(
+        content=request.book.content,
+        topic=topic,
+        run=request.run_id,
+        folder=parts,
+        lateness_ms=int(settings.lateness_s * 1000),
+        limits=limits_of(settings),
+        outcome=outcome.event if outcome else None,
+    )
+
+
+def _play_files(
+    request: Request, folder: Path, parts: Path, bad: BadRows, look: Look
+) -> tuple[Ran, Sequence[str]]:
+    began = time.perf_counter()
+    source = FileInput(
+        request.files,
+        request.mapping,
+        bad,
+        RawLimits(request.settings.record_bytes_max, 0),
+        span=request.span,
+        sort=request.sort,
+        buffer=request.buffer,
+    )
+    plan = plan_of(request, source.name, parts)
+    with lanes_for(plan, request.processes) as lanes:
+        found = replay(lanes, source, request.run_until_ms, lambda count: look(count, source.done))
+    last_ms = found.last_ms or 0
+    clock_ms = max(0, last_ms - plan.lateness_ms)
+    ran = Ran(
+        request,
+        folder,
+        events=found.events,
+        counts=source.counts,
+        bad=bad.counts,
+        first_ms=found.first_ms,
+        last_ms=found.last_ms,
+        end_ms=max(clock_ms, 0 if found.stopped else request.run_until_ms or 0),
+        complete=not found.stopped,
+        has_made_times=source.has_made_times,
+        lanes=found.lanes,
+        wall_s=time.perf_counter() - began,
+    )
+    return ran, lanes.names
+
+
+def _play_topic(
+    request: Request, folder: Path, parts: Path, bad: BadRows, look: Look
+) -> tuple[Ran, Sequence[str]]:
+    from streams.backtest.topic import play  # brings Faust along
+
+    began = time.perf_counter()
+    assert request.topic is not None
+    plan = plan_of(request, request.topic, parts)
+    found = play(request, plan, bad, look)
+    ran = Ran(
+        request,
+        folder,
+        events=found.events,
+        counts=found.counts,
+        bad=bad.counts,
+        first_ms=found.first_ms,
+        last_ms=found.last_ms,
+        end_ms=found.end_ms,
+        complete=not found.stopped,
+        has_made_times=False,
+        lanes=found.lanes,
+        wall_s=time.perf_counter() - began,
+    )
+    return ran, found.names

@@ -1,0 +1,189 @@
+"""A topic of interactions through the very job that runs live, partition by partition.
+
+By nobody's group, committed records only, nothing is ever committed: who writes and who reads the
+topic is not disturbed. Ticks, feeds and erasures count as live; activations of rule sets only when
+that is asked for. Partitions are dealt out over processes, each with a consumer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple
+
+from models.errors import BadRule, BadSetting, PathlineError, Unavailable
+from streams.backtest.bad_rows import BadRows
+from streams.backtest.lane import LaneResult
+from streams.backtest.partition_lane import Task, play_partition
+from streams.backtest.plan import Plan
+from streams.backtest.request import Request
+from streams.backtest.telling import PartitionResult
+from streams.reader import find_topic, open_reader
+from streams.settings import Settings
+
+ENDED = {"BadSetting": BadSetting, "Unavailable": Unavailable}
+
+
+class Topic(NamedTuple):
+    """partitions: their numbers. records: offsets between their beginnings and ends."""
+
+    name: str
+    partitions: list[int]
+    records: int
+
+
+class Progress(NamedTuple):
+    """What a process says on the way. offsets: so far behind the beginning of its partitions."""
+
+    events: int
+    offsets: int
+
+
+class TopicReplayed(NamedTuple):
+    """As `Replayed` of files; end_ms: the highest clock of a partition."""
+
+    events: int
+    counts: Counter[str]
+    first_ms: int | None
+    last_ms: int | None
+    end_ms: int
+    stopped: bool
+    lanes: Sequence[LaneResult]
+    names: Sequence[str]
+
+
+def play(
+    request: Request, plan: Plan, bad: BadRows, look: Callable[[int, float], bool]
+) -> TopicReplayed:
+    """Raises BadSetting for a topic that is not there, Unavailable when Kafka fails."""
+    assert request.topic is not None
+    topic = asyncio.run(find(request.settings, request.topic))
+    plan = plan._replace(topic=topic.name)
+    processes = max(1, min(request.processes, len(topic.partitions)))
+    tasks = [
+        Task(request.settings, plan, topic.partitions[n::processes], request.span,
+             request.run_until_ms, request.as_live)
+        for n in range(processes)
+    ]  # fmt: skip
+    stopped, results = _run(tasks, topic, look)
+    lanes = [lane for result in results for lane in result]
+    for lane in lanes:
+        bad.take(plan.folder / f"bad.{lane.name}", lane.bad)
+    firsts = [lane.first_ms for lane in lanes if lane.first_ms is not None]
+    counts = sum((lane.counts for lane in lanes), Counter())
+    return TopicReplayed(
+        counts["events"],
+        counts,
+        min(firsts, default=None),
+        max((lane.last_ms for lane in lanes if lane.last_ms), default=None),
+        max((lane.clock_ms for lane in lanes), default=0),
+        stopped,
+        [lane.result for lane in lanes],
+        [lane.name for lane in lanes],
+    )
+
+
+async def find(settings: Settings, name: str) -> Topic:
+    """By its full or short name."""
+    full = await find_topic(settings, name)
+    async with open_reader(settings, full) as reader:
+        partitions = sorted(place.partition for place in reader.ends)
+        return Topic(full, partitions, sum(reader.ends.values()) - sum(reader.begins.values()))
+
+
+def _run(
+    tasks: list[Task], topic: Topic, look: Callable[[int, float], bool]
+) -> tuple[bool, list[list[PartitionResult]]]:
+    """(stopped, what each process came to)."""
+    context = multiprocessing.get_context("spawn")
+    pipes: list[Connection[Any, Any]] = []
+    processes = []
+    for task in tasks:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=run_task, args=(theirs, task), daemon=True)
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    try:
+        return _listen(pipes, topic, look)
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for process, pipe in zip(processes, pipes, strict=True):
+            process.join()
+            pipe.close()
+
+
+def _listen(
+    pipes: list[Connection[Any, Any]], topic: Topic, look: Callable[[int, float], bool]
+) -> tuple[bool, list[list[PartitionResult]]]:
+    results: dict[int, list[PartitionResult]] = {}
+    done = [Progress(0, 0) for _ in pipes]
+    stopped = False
+    while len(results) < len(pipes):
+        waiting = [pipe for n, pipe in enumerate(pipes) if n not in results]
+        for pipe in wait(waiting):
+            assert isinstance(pipe, Connection)
+            number = pipes.index(pipe)
+            message = _receive(pipe)
+            if isinstance(message, Progress):
+                done[number] = message
+            else:
+                results[number] = message
+        share = sum(one.offsets for one in done) / max(1, topic.records)
+        if look(sum(one.events for one in done), min(1.0, share)) and not stopped:
+            stopped = True
+            for n, pipe in enumerate(pipes):
+                if n not in results:
+                    pipe.send("stop")
+    return stopped, [results[n] for n in range(len(pipes))]
+
+
+def _receive(pipe: Connection[Any, Any]) -> Any:
+    try:
+        message = pipe.recv()
+    except EOFError:
+        raise RuntimeError("a process of the backtest died") from None
+    if isinstance(message, tuple) and message and message[0] == "error":
+        _, kind, text = message
+        raise ENDED[kind](text) if kind in ENDED else RuntimeError(text)
+    return message
+
+
+def run_task(pipe: Connection[Any, Any], task: Task) -> None:
+    """A process: its partitions one after the other, then what they came to goes out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
+    offsets = events = 0
+
+    def look(more_events: int, more_offsets: int) -> bool:
+        nonlocal events, offsets
+        events, offsets = events + more_events, offsets + more_offsets
+        pipe.send(Progress(events, offsets))
+        return pipe.poll()
+
+    async def run() -> list[PartitionResult]:
+        results = []
+        for partition in task.partitions:
+            results.append(await play_partition(task, partition, look))
+            if pipe.poll():  # told to stop
+                break
+        return results
+
+    try:
+        pipe.send(asyncio.run(run()))
+    except BadRule as error:
+        pipe.send(("error", "BadSetting", str(error)))
+    except PathlineError as error:
+        pipe.send(("error", type(error).__name__, str(error)))
+    except (BrokenPipeError, EOFError):
+        return
+    except Exception:
+        pipe.send(("error", "", f"the backtest failed, which is a bug:\n{traceback.format_exc()}"))
