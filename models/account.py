@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from models.case import Case
@@ -63,3 +65,10 @@ class Account(msgspec.Struct):
         if event.accounttz is not None:
             self.zone = event.accounttz
         self.sequence.insert(event.at, event.type, length_max)
+
+    def dues(self) -> Iterator[tuple[int, str, str]]:
+        """Instants at which the clock has to look, ms, with the rule and the name of each case."""
+        for rule, cases in self.cases.items():
+            for name, case in cases.items():
+                if due := getattr(case, "due", 0):
+                    yield due, rule, name

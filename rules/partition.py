@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from models.account import Account, Limits
@@ -15,6 +15,7 @@ from models.case import EpisodeCase
 from models.event import Event
 from models.score import Score
 from rules import engine
+from rules.asleep import WAKE, Accounts
 from rules.context import Context, Output
 from rules.engine import EngineFault
 from rules.feeds import feed_alert
@@ -41,9 +42,10 @@ class Partition:
     ) -> None:
         self.rules = rules
         self.lateness_ms = lateness_ms
-        self.accounts: dict[str, Account] = {}
         self.dirty: set[str] = set()
         self.context = Context(topic, partition, limits or Limits())
+        self._accounts = Accounts(self.context.heap)
+        self._awake = self._accounts.awake
         self.context.digest = rules.digest
         self.context.watched = rules.watched
 
@@ -53,15 +55,24 @@ class Partition:
         return self.context.clock
 
     @property
+    def accounts(self) -> Mapping[str, Account]:
+        """All of them by id, awake from now on: for tests and tools."""
+        self._accounts.wake_all()
+        return self._awake
+
+    @property
+    def size(self) -> int:
+        """How many accounts there are."""
+        return len(self._accounts)
+
+    @property
     def stats(self) -> Counter[str]:
         """Counts by named reason, for metrics."""
         return self.context.stats
 
     def advance(self, event: Event) -> list[Output]:
         """An event of an account of this partition, in log order."""
-        account = self.accounts.get(event.subject)
-        if account is None:
-            account = self.accounts[event.subject] = Account(event.subject)
+        account = self._awake.get(event.subject) or self.account(event.subject)
         self.dirty.add(account.id)
         context = self.context
         if engine.advance(account, event, self.rules, context):
@@ -69,6 +80,18 @@ class Partition:
             if clock > context.clock:
                 self._move(clock)
         return context.take() if context.out else []
+
+    def account(self, id: str) -> Account:
+        """The account; a new one if nobody has seen it."""
+        if (account := self._accounts.find(id)) is None:
+            account = self._awake[id] = Account(id)
+        return account
+
+    def wake(self, most: int) -> bool:
+        """Make ready for `feed` and `activate`, which look at every open case. Whether there is
+        more to do: they do the rest themselves, but all at once.
+        """
+        return self._accounts.wake(most)
 
     def tick(self, clock_ms: int) -> list[Output]:
         """Time passed with no event."""
@@ -99,7 +122,8 @@ class Partition:
         if rules.digest == old.digest:
             return []
         kept: dict[str, str] = {}
-        for account in self.accounts.values():
+        self._accounts.wake()
+        for account in self._awake.values():
             for rule_id in sorted(account.cases):  # a rule before its suppression
                 if rule_id == MOMENTUM:
                     continue
@@ -121,7 +145,7 @@ class Partition:
     def erase(self, account: str) -> None:
         """Forget an account, and say nothing of it; an event that comes later is its first."""
         self.dirty.discard(account)
-        if self.accounts.pop(account, None) is not None:
+        if self._accounts.forget(account):
             heap = self.context.heap
             heap[:] = [entry for entry in heap if entry[1] != account]
             heapq.heapify(heap)
@@ -153,23 +177,23 @@ class Partition:
             **({"finishing": self.rules.finishing} if self.rules.finishing else {}),
         }
 
-    def restore(self, accounts: Iterable[Account], header: dict[str, Any]) -> None:
-        """Take up where a checkpoint left off, under the rule set that it names."""
+    def restore(self, stored: Iterable[tuple[str, bytes]], header: dict[str, Any]) -> list[str]:
+        """Take up where a checkpoint left off, under the rule set that it names.
+
+        stored: accounts by id, see `snapshot.py`; raises as `read_front`. Returns the ids of those
+        that are in quarantine.
+        """
         assert header["digest"] == self.rules.digest, "restore under the rules of the checkpoint"
         assert header.get("finishing", {}) == self.rules.finishing, "and under the old versions"
         context = self.context
         context.clock = header["clock"]
         context.stale = {(name, max_stale) for name, max_stale in header["feeds"]}
-        for account in accounts:
-            self.accounts[account.id] = account
-            for rule_id, cases in account.cases.items():
-                for name, case in cases.items():
-                    if due := getattr(case, "due", 0):
-                        context.heap.append((due, account.id, rule_id, name))
-        heapq.heapify(context.heap)
+        return self._accounts.add(stored)
 
     def _is_live(self, due: int, account: str, rule: str, name: str) -> bool:
-        case = self.accounts[account].cases.get(rule, {}).get(name)
+        if rule == WAKE:
+            return self._accounts.is_asleep(account)
+        case = self._awake[account].cases.get(rule, {}).get(name)
         return getattr(case, "due", 0) == due
 
     def _move(self, clock: int) -> None:
@@ -178,15 +202,16 @@ class Partition:
             context.clock = clock
             heap = context.heap
             while heap and heap[0][0] <= clock:
-                due, account, rule, name = heapq.heappop(heap)
+                due, id, rule, name = heapq.heappop(heap)
                 try:
-                    told = engine.expire(
-                        self.accounts[account], rule, name, due, self.rules, context
+                    account = self._awake.get(id) or self.account(id)
+                    told = rule != WAKE and engine.expire(
+                        account, rule, name, due, self.rules, context
                     )
                 except Exception as error:
-                    raise EngineFault(account) from error
+                    raise EngineFault(id) from error
                 if told:
-                    self.dirty.add(account)
+                    self.dirty.add(id)
 
     def _look_again(
         self,
@@ -194,9 +219,10 @@ class Partition:
         look: Callable[[Rule, Account, str, EpisodeCase], None],
     ) -> None:
         """Look at cases at the clock as it stands, in the order in which they fell due."""
+        self._accounts.wake()
         waiting = [
             (case.held, account.id, rule_id, name, case)
-            for account in self.accounts.values()
+            for account in self._awake.values()
             for rule_id, cases in account.cases.items()
             for name, case in cases.items()
             if isinstance(case, EpisodeCase) and wanted(case, rule_id)
@@ -204,7 +230,7 @@ class Partition:
         for _, account_id, rule_id, name, case in sorted(waiting, key=lambda found: found[:4]):
             self.dirty.add(account_id)
             try:
-                account, told = self.accounts[account_id], len(self.context.out)
+                account, told = self._awake[account_id], len(self.context.out)
                 look(self.rules.rules[rule_id], account, name, case)
                 engine.conclude(account, self.rules, self.context, told)
             except Exception as error:

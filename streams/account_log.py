@@ -19,7 +19,7 @@ from rules.loader import RuleBook, parse
 from rules.snapshot import decode_account
 from streams.checkpoint import partition_of
 from streams.codec import RawLimits, parse_event
-from streams.control import Erase, Feed, Tick, is_control, parse_control
+from streams.control import Erase, Feed, Skew, Tick, is_control, parse_control, skew_of
 from streams.job import Record
 from streams.jsonl import BadLine, open_lines, read_lines
 from streams.keyring import load_keyring
@@ -99,7 +99,7 @@ async def _active_book(settings: Settings, topics: Topics, digest: str) -> RuleB
 async def read_log(settings: Settings, account: str, kept: Kept, since_ms: int) -> list[Entry]:
     """What was appended to the account's partition since then, up to what the state holds."""
     topic = Topics(settings).interactions.name
-    lateness_ms = int(settings.lateness_s * 1000)
+    skew = skew_of(settings)
     seal = Seal(load_keyring(settings.control_key_file), (topic, kept.partition))
     entries: list[Entry] = []
     async with open_reader(settings, topic) as reader:
@@ -107,7 +107,7 @@ async def read_log(settings: Settings, account: str, kept: Kept, since_ms: int) 
         async for record in reader.to_end():
             if record.offset >= kept.next:
                 break
-            entry = _entry(record, account, seal, lateness_ms)
+            entry = _entry(record, account, seal, skew)
             if isinstance(entry, Passed) and entries and isinstance(entries[-1], Passed):
                 entries[-1] = max(entries[-1], entry)
             elif entry is not None:
@@ -115,23 +115,23 @@ async def read_log(settings: Settings, account: str, kept: Kept, since_ms: int) 
     return entries
 
 
-def _entry(record: Stored, account: str, seal: Seal, lateness_ms: int) -> Entry | None:
+def _entry(record: Stored, account: str, seal: Seal, skew: Skew) -> Entry | None:
     """None for what the workers refuse, and for what does not concern the account."""
     try:
         if is_control(record.key):
-            return _control(record, account, seal)
+            return _control(record, account, seal, skew)
         event = parse_event(record.value, record.offset)
     except BadInput:
         return None
-    return event if event.subject == account else Passed(event.at - lateness_ms)
+    return event if event.subject == account else Passed(event.at - skew.lateness_ms)
 
 
-def _control(record: Record, account: str, seal: Seal) -> Entry | None:
+def _control(record: Record, account: str, seal: Seal, skew: Skew) -> Entry | None:
     if seal.check(record):
         return None
     match parse_control(record.key or b"", record.value):
-        case Tick(clock_ms=clock_ms):
-            return Passed(clock_ms)
+        case Tick() as tick:
+            return Passed(skew.clock_of(tick, record.timestamp))
         case Feed(feed=feed, max_stale_ms=max_stale_ms, stale=stale):
             return FeedTurn(feed, max_stale_ms, stale)
         case Erase(account=erased) if erased == account:

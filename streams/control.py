@@ -6,9 +6,12 @@ begin with NUL, which no account id does.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from models.errors import BadInput
+from streams.settings import Settings
 
 VERSION = 1
 TICK_KEY = b"\x00tick"
@@ -91,3 +94,28 @@ def parse_control(key: bytes, value: bytes | None) -> Control:
     if control.v != VERSION:
         raise BadInput("unknown_control", f"{key!r} has version {control.v}, not {VERSION}")
     return control
+
+
+class Skew(NamedTuple):
+    """lateness_ms: by so much a partition's clock runs behind. ahead_ms: how far beyond its append
+    time a tick may be before its writer's clock counts as wrong.
+    """
+
+    lateness_ms: int
+    ahead_ms: int
+
+    def clock_of(self, tick: Tick, appended_ms: int) -> int:
+        """Where the tick moves the clock to: the log's own time bounds it, so that a worker whose
+        clock is somewhat ahead fires nothing early. Raises BadInput.
+
+        >>> Skew(lateness_ms=1_000, ahead_ms=300_000).clock_of(Tick(clock_ms=99_000), 90_000)
+        89000
+        """
+        if tick.clock_ms > appended_ms + self.ahead_ms:
+            raise BadInput("time_in_future", "a tick ahead of its append time")
+        return min(tick.clock_ms, appended_ms - self.lateness_ms)
+
+
+def skew_of(settings: Settings) -> Skew:
+    """As the settings have it."""
+    return Skew(int(settings.lateness_s * 1000), int(settings.future_skew_s * 1000))

@@ -11,15 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-import msgspec
-
 from models.account import Account
 from models.errors import BadInput
 from rules.context import Output
 from rules.engine import EngineFault
 from rules.partition import Partition
 from rules.ruleset import RuleSet
-from rules.snapshot import decode_account, encode_account
+from rules.snapshot import DAMAGED, encode_account
 from streams.announce import Announcer
 from streams.codec import parse_event
 from streams.control import (
@@ -27,6 +25,7 @@ from streams.control import (
     Control,
     Erase,
     Feed,
+    Skew,
     Tick,
     is_control,
     parse_control,
@@ -42,8 +41,8 @@ class FollowJob:
     """One partition of the interactions.
 
     wanted_digest: of the set that it is to have. rules_of: the rule set of a digest that a control
-    record names; whoever feeds the job has loaded it before. skew_ms: how far a tick may be ahead
-    of its append time. state_bytes_max: of an account, as it is written. seal: which of them count.
+    record names; whoever feeds the job has loaded it before. skew: bounds ticks. state_bytes_max:
+    of an account, as it is written. seal: which control records count.
     """
 
     tells_apart = True  # an account is hundreds of bytes, an alert is in a hurry
@@ -58,7 +57,7 @@ class FollowJob:
         wanted_digest: str,
         rules_of: Callable[[str], RuleSet],
         seal: Seal,
-        skew_ms: int,
+        skew: Skew,
         state_bytes_max: int,
     ) -> None:
         self.partition = partition
@@ -67,8 +66,8 @@ class FollowJob:
         self._quarantine = Quarantine(partition, poison)
         self._wanted_digest = wanted_digest
         self._rules_of = rules_of
-        self._seal = seal
-        self._skew_ms = skew_ms
+        self.seal = seal
+        self._skew = skew
         self._state_bytes_max = state_bytes_max
         self._applied = 0
         self._waiting: list[tuple[Output, int | None]] = []
@@ -113,13 +112,14 @@ class FollowJob:
 
     def _steer(self, record: Record, ahead: int) -> None:
         """A control record: time, rules, feeds, erasure."""
-        if refusal := self._seal.check(record):
+        if refusal := self.seal.check(record):
             self.partition.stats[f"refuse:{refusal}"] += 1
             return
         try:
             control = parse_control(record.key or b"", record.value)
-            if isinstance(control, Tick) and control.clock_ms > record.timestamp + self._skew_ms:
-                raise BadInput("time_in_future", "a tick ahead of its append time")
+            if isinstance(control, Tick):
+                clock_ms = self._skew.clock_of(control, record.timestamp)
+                control = Tick(clock_ms=clock_ms)
             self._quarantine.check(record, None)
         except BadInput as fault:
             self._rejects.add(record, fault, ahead)
@@ -151,11 +151,10 @@ class FollowJob:
         dirty = partition.dirty
         changes: list[tuple[bytes, bytes | None]] = [(id.encode(), None) for id in self._erased]
         self._erased.clear()
-        accounts = partition.accounts
-        changes += [(id.encode(), self._encode(accounts[id])) for id in dirty]
+        changes += [(id.encode(), self._encode(partition.account(id))) for id in dirty]
         dirty.clear()
         header = {**partition.header(), "rejects": self._rejects.header()}
-        header |= {"sealed": True} if self._seal.closed else {}
+        header |= {"sealed": True} if self.seal.closed else {}
         return self.tell(now_ms)._replace(changes=changes, header=header)
 
     def _encode(self, account: Account) -> bytes:
@@ -181,13 +180,17 @@ class FollowJob:
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
         """Raises Unavailable when a later release wrote the state, BadSetting if it is damaged."""
-        self.partition.restore((_read_account(value) for _, value in blobs), dict(header))
-        self._quarantine.restore()
+        stored = ((key.decode(), value) for key, value in blobs)
+        try:
+            confined = self.partition.restore(stored, dict(header))
+        except DAMAGED as error:
+            raise damaged("the record of an account", error) from None
+        self._quarantine.restore(confined)
         self._rejects.restore(header["rejects"])
 
     def greetings(self) -> list[Control]:
         """The wanted rule set takes over where another one is active; and closes the seal."""
-        wanted, seal = self._wanted_digest, self._seal
+        wanted, seal = self._wanted_digest, self.seal
         is_due = self.partition.rules.digest != wanted or (seal.keyring and not seal.closed)
         return [Activate(digest=wanted)] if is_due else []
 
@@ -199,10 +202,12 @@ class FollowJob:
         return self.partition.rules.digest
 
     def gauges(self, until_ms: int) -> Mapping[str, float]:
-        """Deadlines in the heap are an upper bound: cases that moved on leave an entry behind."""
+        """Deadlines in the heap: cases that moved on leave an entry behind, and an account that is
+        asleep has one for all of its own.
+        """
         self.next_deadline()  # takes the first ones out that count no longer
         return {
-            "pathline_accounts": len(self.partition.accounts),
+            "pathline_accounts": self.partition.size,
             "pathline_deadlines_open": len(self.partition.context.heap),
             "pathline_deadlines_overdue": self.partition.count_due(until_ms),
         }
@@ -212,10 +217,3 @@ def _raise_poison(record: Record, account: str | None, error: Exception) -> NoRe
     """The engine names the account when it is not the event's own."""
     culprit = error.account if isinstance(error, EngineFault) else account
     raise Poison(record.offset, culprit, traceback.format_exc()) from error
-
-
-def _read_account(value: bytes) -> Account:
-    try:
-        return decode_account(value)
-    except (msgspec.MsgspecError, ValueError, LookupError, OverflowError) as error:
-        raise damaged("the record of an account", error) from None

@@ -8,9 +8,8 @@ offset of the culprit known; this time the culprit is set aside before the engin
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from models.account import Account
 from models.errors import BadInput
 from rules.partition import Partition
 from streams.job import Poison, Record
@@ -34,10 +33,9 @@ class Quarantine:
         self._accounts: set[str] = set()
         self.watches = bool(poison)
 
-    def restore(self) -> None:
-        """The accounts are there again; some of them are in quarantine."""
-        accounts = self._partition.accounts.values()
-        self._accounts = {account.id for account in accounts if account.quarantined}
+    def restore(self, accounts: Iterable[str]) -> None:
+        """The accounts are there again; these of them are in quarantine."""
+        self._accounts = set(accounts)
         self.watches = bool(self._accounts or self._poison)
 
     def release(self, account: str) -> None:
@@ -60,7 +58,7 @@ class Quarantine:
         """Set the account aside. Its open cases are dropped: a rule that no longer sees events must
         not fire.
         """
-        account = self._partition.accounts.setdefault(id, Account(id))
+        account = self._partition.account(id)
         account.quarantined = True
         account.cases.clear()
         self._partition.dirty.add(id)

@@ -47,7 +47,7 @@ class Agent(Protocol):
     ) -> Job:
         """A job to restore under this header, which is empty for a partition never opened."""
 
-    async def prepare(self, partition: int, records: Sequence[Record]) -> None:
+    async def prepare(self, job: Job, records: Sequence[Record]) -> None:
         """Load what the records name, so that the job need not wait."""
 
 
@@ -156,7 +156,7 @@ class Runtime:
         if verdict is Verdict.HOLE:
             await self._read_again(shard, f"{batch.start} came instead of {shard.next}")
             return
-        await self.agent.prepare(partition, records)
+        await self.agent.prepare(shard.job, records)
         try:
             if shard.is_retelling:
                 again = [record for record in records if record.offset < shard.told]

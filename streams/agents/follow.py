@@ -5,6 +5,7 @@ It makes the jobs (streams/follow_job.py), one for each partition, under the rul
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,9 +15,16 @@ from models.errors import BadInput
 from rules.handover import old_version, with_finishing
 from rules.partition import Partition
 from streams.announce import Announcer
-from streams.control import RULES_KEY, Activate, is_control, parse_control
+from streams.control import (
+    FEED_KEY,
+    RULES_KEY,
+    Activate,
+    is_control,
+    parse_control,
+    skew_of,
+)
 from streams.follow_job import FollowJob
-from streams.job import Poison, Record
+from streams.job import Job, Poison, Record
 from streams.keyring import Keyring
 from streams.rejects import RejectLimits, Rejects
 from streams.seal import Seal
@@ -25,6 +33,7 @@ from streams.shelf import RuleShelf
 from streams.topics import Topics
 
 NAME = "follow"
+AWAKE_AT_ONCE = 200  # accounts made out of their bytes between two looks at other work
 
 
 class FollowAgent:
@@ -41,18 +50,16 @@ class FollowAgent:
     ) -> None:
         self.source = topics.interactions.name
         self._keyring = keyring
-        self._seals: dict[int, Seal] = {}
         self._shelf = shelf
         self._dead_letters = topics.dead_letters.name
-        self._lateness_ms = int(settings.lateness_s * 1000)
-        self._skew_ms = int(settings.future_skew_s * 1000)
+        self._skew = skew_of(settings)
         self._state_bytes_max = settings.message_bytes_max * 9 // 10  # some is the batch's own
         alerts = (topics.sla_breaches, topics.journey_breaks, topics.signals, topics.shadow_alerts)
         names = {
             t.name.removeprefix(settings.topic_prefix).rpartition(".")[0]: t.name for t in alerts
         }
         self._announcer = Announcer(
-            names, topics.alert_state.name, topics.scores.name, self._lateness_ms
+            names, topics.alert_state.name, topics.scores.name, self._skew.lateness_ms
         )
         self._reject_limits = RejectLimits(settings.rejects_ratio_max, settings.rejects_in_row_max)
         self._limits = Limits(
@@ -70,7 +77,6 @@ class FollowAgent:
         """
         source = self.source, partition
         seal = Seal(self._keyring, source, closed=header.get("sealed", False))
-        self._seals[partition] = seal
         digest, wanted = header.get("digest"), await self._shelf.refresh()
         active = await self._shelf.load(digest) if digest else wanted
         kept = header.get("finishing", {})
@@ -79,7 +85,7 @@ class FollowAgent:
             with_finishing(active, kept, lambda id: old_version(sets[id], id)),
             topic=self.source,
             partition=partition,
-            lateness_ms=self._lateness_ms,
+            lateness_ms=self._skew.lateness_ms,
             limits=self._limits,
         )
         return FollowJob(
@@ -90,16 +96,29 @@ class FollowAgent:
             wanted_digest=wanted.digest,
             rules_of=self._shelf.loaded,
             seal=seal,
-            skew_ms=self._skew_ms,
+            skew=self._skew,
             state_bytes_max=self._state_bytes_max,
         )
 
-    async def prepare(self, partition: int, records: Sequence[Record]) -> None:
+    async def prepare(self, job: Job, records: Sequence[Record]) -> None:
         """Load the rule sets that the records activate. Raises like `make_job`."""
-        ahead = self._seals[partition].fork()
+        assert isinstance(job, FollowJob)
+        ahead = job.seal.fork()
         for record in records:
-            if is_control(record.key) and not ahead.check(record) and record.key == RULES_KEY:
+            if not is_control(record.key) or ahead.check(record):
+                continue
+            if record.key == RULES_KEY:
                 with suppress(BadInput):  # the job sends it to the dead letters
                     control = parse_control(RULES_KEY, record.value)
                     assert isinstance(control, Activate)
                     await self._shelf.load(control.digest)
+            if record.key in (RULES_KEY, FEED_KEY):
+                await _wake(job.partition)
+
+
+async def _wake(partition: Partition) -> None:
+    """In slices, so that heartbeats and checkpoints of a large partition do not wait."""
+    more = True
+    while more:
+        more = partition.wake(AWAKE_AT_ONCE)
+        await asyncio.sleep(0)

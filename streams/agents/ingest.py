@@ -14,7 +14,7 @@ from models.errors import BadInput
 from streams.codec import RawLimits, encode_event, parse_raw
 from streams.control import Control
 from streams.feed_watch import encode_note, feed_of
-from streams.job import Out, Poison, Record, Snapshot
+from streams.job import Job, Out, Poison, Record, Snapshot
 from streams.rejects import RejectLimits, Rejects
 from streams.settings import Settings
 from streams.topics import Topics
@@ -129,5 +129,5 @@ class IngestAgent:
             self._feeds,
         )
 
-    async def prepare(self, partition: int, records: Sequence[Record]) -> None:
+    async def prepare(self, job: Job, records: Sequence[Record]) -> None:
         """A raw record names nothing that would have to be loaded."""

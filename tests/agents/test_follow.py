@@ -84,6 +84,17 @@ def reasons(world: World) -> list[str]:
     return [dict(r.headers)["dead.reason"].decode() for r in world.records(DEAD)]
 
 
+async def test_a_worker_whose_clock_is_ahead_fires_nothing_early() -> None:
+    """By less than what counts as wrong: a tick moves the clock to its append time at most."""
+    w, minute_ms = World(), 60_000
+    w.put(LOG, 0, event("contract.revised"))
+    w.clock.ms += 2 * HOUR_MS - minute_ms
+    w.put(LOG, 0, control(Tick(clock_ms=w.clock.ms + 4 * minute_ms)))
+    w.put(LOG, 0, event("legal.replied", 2 * HOUR_MS - minute_ms))  # in time
+    await (await worker(w).start()).drain()
+    assert alerts(w) == []
+
+
 async def test_a_breach_is_published_with_its_state_and_its_headers() -> None:
     w = World()
     w.put(LOG, 0, event("contract.revised"), control(Tick(clock_ms=NOW_MS + 2 * HOUR_MS)))

@@ -148,9 +148,9 @@ async def test_without_keys_nobody_goes_past_a_seal() -> None:
     w = SealedWorld()
     live = await worker(w).start()
     keyless = worker(w, keyring=None).agent
-    await keyless.make_job(0, {}, ())
+    job = await keyless.make_job(0, {}, ())
     with pytest.raises(BadSetting, match="PATHLINE_CONTROL_KEY_FILE"):
-        await keyless.prepare(0, w.records(LOG))
+        await keyless.prepare(job, w.records(LOG))
     await live.read()
     header = live.runtime.shards[0].job.snapshot(0).header
     with pytest.raises(BadSetting, match="PATHLINE_CONTROL_KEY_FILE"):

@@ -16,8 +16,9 @@ import rules.engine
 import rules.snapshot
 import streams.position
 import streams.worker
+from rules import asleep
 from rules.loader import load
-from streams import follow_job, runtime
+from streams import runtime
 from streams.clock import SystemClock
 from streams.follow_job import FollowJob
 from streams.settings import load_settings
@@ -89,19 +90,21 @@ def later() -> dict[str, Any]:
     """A later release: writes its state in the next version, and reads the one before too."""
     now = rules.snapshot.VERSION, streams.position.VERSION
     rules.snapshot.VERSION, streams.position.VERSION = (version + 1 for version in now)
-    decode_account, decode_position = (
-        rules.snapshot.decode_account,
-        streams.position.decode_position,
-    )
+    decode_account, read_front = rules.snapshot.decode_account, rules.snapshot.read_front
+    decode_position = streams.position.decode_position
 
     def read_account(data: bytes) -> Any:
         return decode_account(bytes([rules.snapshot.VERSION]) + data[1:])
+
+    def look_at_front(data: bytes) -> Any:
+        return read_front(bytes([rules.snapshot.VERSION]) + data[1:])
 
     def read_position(data: bytes) -> Any:
         record = msgspec.msgpack.decode(data) | {"v": streams.position.VERSION}
         return decode_position(msgspec.msgpack.encode(record))
 
-    plant(follow_job, "decode_account", read_account)
+    plant(asleep, "decode_account", read_account)
+    plant(asleep, "read_front", look_at_front)
     plant(runtime, "decode_position", read_position)
     return {}
 

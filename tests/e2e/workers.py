@@ -24,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from models.account import Account, Limits
 from models.alert import encode_alert
+from models.errors import BadInput
 from rules.loader import load
 from rules.partition import Partition
 from rules.ruleset import RuleSet, compile_rules
@@ -31,7 +32,7 @@ from rules.snapshot import decode_account
 from streams.checkpoint import partition_of
 from streams.codec import parse_event
 from streams.connection import client_options
-from streams.control import Activate, Erase, Feed, Tick, is_control, parse_control
+from streams.control import Activate, Erase, Feed, Skew, Tick, is_control, parse_control
 from streams.kafka.port import free_port
 from streams.keyring import load_keyring
 from streams.reader import Stored, open_reader
@@ -296,9 +297,12 @@ def obey(engine: Partition, rules: RuleSet, record: Stored) -> list[Any]:
     if not is_control(record.key):
         return engine.advance(parse_event(record.value, record.offset))
     match parse_control(record.key or b"", record.value):
-        case Tick(clock_ms=clock_ms):
-            is_ahead = clock_ms > record.timestamp + SKEW_MS  # of a worker whose clock is wrong
-            return [] if is_ahead else engine.tick(clock_ms)
+        case Tick() as tick:
+            try:
+                skew = Skew(engine.lateness_ms, SKEW_MS)
+                return engine.tick(skew.clock_of(tick, record.timestamp))
+            except BadInput:  # of a worker whose clock is wrong
+                return []
         case Feed(feed=feed, max_stale_ms=max_stale_ms, stale=stale, lead=lead):
             return engine.feed(feed, max_stale_ms, stale, lead)
         case Activate(digest=digest):

@@ -19,14 +19,13 @@ from models.event import Event
 from rules.cel.errors import ConditionError
 from rules.condition import compile_condition
 from rules.loader import parse
-from rules.snapshot import encode_account
+from rules.snapshot import DAMAGED, decode_account, encode_account
 from rules.yaml_text import parse_document
 from streams.codec import RawLimits, encode_event, parse_event, parse_raw
 from streams.control import KEYS, encode_control, parse_control
 from streams.dead_letters import parse_note
 from streams.erasure import _is_of
 from streams.feed_watch import newest
-from streams.follow_job import _read_account
 from streams.keyring import Key, Keyring
 from streams.position import decode_position, encode_position
 from streams.record_text import dead_text, record_json, record_text
@@ -116,7 +115,7 @@ def condition(data: bytes) -> None:
 
 
 def account(data: bytes) -> None:
-    encode_account(_read_account(data))
+    encode_account(decode_account(data))
 
 
 def position(data: bytes) -> None:
@@ -155,7 +154,7 @@ TARGETS: Mapping[str, Target] = {
     "content": Target(parse, (BadRule,)),
     "calendar": Target(calendar, (BadRule,)),
     "condition": Target(condition, (ConditionError, UnicodeDecodeError)),
-    "account": Target(account, (BadSetting, Unavailable)),
+    "account": Target(account, (*DAMAGED, Unavailable)),
     "position": Target(position, (BadSetting, Unavailable)),
     "signature": Target(signature),
     "letters": Target(letters),

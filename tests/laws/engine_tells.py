@@ -12,7 +12,7 @@ from models.event import Event, place, to_ms
 from rules.context import Output
 from rules.partition import Partition
 from rules.ruleset import RuleSet
-from rules.snapshot import decode_account, encode_account
+from rules.snapshot import encode_account
 from tests.laws.oracle import Told
 from tests.laws.oracle_momentum import Scored
 from tests.laws.random_rules import Form
@@ -46,10 +46,10 @@ def new_partition(rules: RuleSet, case: Case) -> Partition:
 
 
 def restarted(partition: Partition, case: Case) -> Partition:
-    blobs = [encode_account(account) for account in partition.accounts.values()]
+    blobs = [(account.id, encode_account(account)) for account in partition.accounts.values()]
     header = json.loads(json.dumps(partition.header()))
     other = new_partition(partition.rules, case)
-    other.restore(map(decode_account, blobs), header)
+    other.restore(blobs, header)
     return other
 
 

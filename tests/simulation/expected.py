@@ -11,6 +11,7 @@ from rules.ruleset import RuleSet
 from streams.agents.follow import FollowAgent
 from streams.checkpoint import partition_of
 from streams.codec import RawLimits, encode_event, parse_raw
+from streams.control import skew_of
 from streams.position import decode_position, position_key
 from streams.shelf import RuleShelf
 from tests.e2e.workers import settled
@@ -44,7 +45,7 @@ def retold(site: Site, partition: int, rules: Mapping[str, RuleSet]) -> Said:
         )
 
     log = logs[site.topics.interactions.name, partition].read(0, end)
-    return retell(log, new, rules, int(settings.future_skew_s * 1000))
+    return retell(log, new, rules, skew_of(settings))
 
 
 def _limits(site: Site) -> RawLimits:

@@ -13,7 +13,7 @@ from rules.engine import EngineFault
 from rules.partition import Partition
 from rules.ruleset import RuleSet
 from streams.codec import parse_event
-from streams.control import Activate, Control, Erase, Feed, Tick, is_control, parse_control
+from streams.control import Activate, Control, Erase, Feed, Skew, Tick, is_control, parse_control
 from streams.job import LogRecord
 
 
@@ -38,13 +38,13 @@ def retell(
     log: Sequence[LogRecord],
     new: Callable[[], Partition],
     rules: Mapping[str, RuleSet],
-    skew_ms: int,
+    skew: Skew,
 ) -> Said:
     """From the beginning; and again, knowing the culprit, whenever the engine breaks."""
     confined: dict[int, list[str]] = defaultdict(list)
     while True:
         try:
-            return _Reading(new(), rules, skew_ms, confined).read(log)
+            return _Reading(new(), rules, skew, confined).read(log)
         except Broken as broken:
             confined[broken.offset].append(broken.account)
 
@@ -54,12 +54,12 @@ class _Reading:
         self,
         engine: Partition,
         rules: Mapping[str, RuleSet],
-        skew_ms: int,
+        skew: Skew,
         confined: Mapping[int, list[str]],
     ) -> None:
         self._engine = engine
         self._rules = rules
-        self._skew_ms = skew_ms
+        self._skew = skew
         self._confined = confined
         self._letters: list[tuple[int, str]] = []
 
@@ -76,8 +76,8 @@ class _Reading:
     def _obey(self, record: LogRecord) -> list[Output]:
         if is_control(record.key):
             control = parse_control(record.key or b"", record.value)
-            if isinstance(control, Tick) and control.clock_ms > record.timestamp + self._skew_ms:
-                raise BadInput("time_in_future", "a tick")
+            if isinstance(control, Tick):
+                control = Tick(clock_ms=self._skew.clock_of(control, record.timestamp))
             self._confine(record)
             try:
                 return self._steer(control)
@@ -99,7 +99,7 @@ class _Reading:
 
     def _confine(self, record: LogRecord) -> None:
         for id in self._confined.get(record.offset, ()):
-            account = self._engine.accounts.setdefault(id, Account(id))
+            account = self._engine.account(id)
             account.quarantined = True
             account.cases.clear()
 

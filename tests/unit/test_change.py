@@ -143,8 +143,8 @@ def test_its_state_is_bounded_and_survives_a_checkpoint() -> None:
 def test_a_checkpoint_keeps_what_the_clock_has_to_look_at() -> None:
     s = story(0, 40, 97, 98)
     fresh = story()
-    blobs = [encode_account(account) for account in s.partition.accounts.values()]
-    fresh.partition.restore(map(decode_account, blobs), s.partition.header())
+    blobs = [(account.id, encode_account(account)) for account in s.partition.accounts.values()]
+    fresh.partition.restore(blobs, s.partition.header())
     assert [told[0] for told in fresh.tick("200h").told] == ["resolved"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import BadRule
 from rules.loader import parse
-from rules.snapshot import decode_account, encode_account
+from rules.snapshot import encode_account
 from tests.story import COMMON, TESTS, Story, rule_set
 
 DOCS = {"id": "docs", "kind": "signal", "on": {"type": "doc.read"}}
@@ -129,8 +129,8 @@ def test_accounts_are_told_apart() -> None:
 def test_hits_survive_a_checkpoint() -> None:
     rules = (DOCS, DEMO, BOTH)
     s, fresh = story(*rules).event("0h", "doc.read").event("1h", "demo.seen"), story(*rules)
-    blobs = [encode_account(account) for account in s.partition.accounts.values()]
-    fresh.partition.restore(map(decode_account, blobs), s.partition.header())
+    blobs = [(account.id, encode_account(account)) for account in s.partition.accounts.values()]
+    fresh.partition.restore(blobs, s.partition.header())
     assert said(fresh.tick("30h")) == [("resolved", "10:00:00")]
 
 

@@ -12,7 +12,7 @@ from rules.handover import VERSIONS_MAX, old_version, with_finishing
 from rules.loader import parse
 from rules.partition import Partition
 from rules.ruleset import RuleSet
-from rules.snapshot import decode_account, encode_account
+from rules.snapshot import encode_account
 from tests.story import COMMON, TESTS, Story, ms, rule_set
 
 SLA: dict[str, Any] = {
@@ -96,10 +96,10 @@ def test_what_finishes_survives_a_restart() -> None:
     partition = story.partition
     header = json.loads(json.dumps(partition.header()))
     assert list(header["finishing"].values()) == [old.digest]
-    blobs = [encode_account(account) for account in partition.accounts.values()]
+    blobs = [(account.id, encode_account(account)) for account in partition.accounts.values()]
     rules = with_finishing(new, header["finishing"], lambda id: old_version(old, id))
     story.partition = Partition(rules, topic="interactions", partition=0, lateness_ms=0)
-    story.partition.restore(map(decode_account, blobs), header)
+    story.partition.restore(blobs, header)
     assert told(story.tick("3h")) == [("firing", "due", "2:00:00", "1.0.0")]
 
 

@@ -42,8 +42,8 @@ def test_an_account_survives_its_bytes() -> None:
 def test_a_restored_partition_says_what_the_old_one_would_have_said() -> None:
     s = lived()
     other = Partition(s.partition.rules, topic="interactions", partition=0, lateness_ms=0)
-    blobs = [encode_account(account) for account in s.partition.accounts.values()]
-    other.restore(map(decode_account, blobs), s.partition.header())
+    blobs = [(account.id, encode_account(account)) for account in s.partition.accounts.values()]
+    other.restore(blobs, s.partition.header())
     assert other.next_deadline() == s.partition.next_deadline() is not None
     assert other.tick(ms("99d")) == s.partition.tick(ms("99d")) != []
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import BadRule
 from rules.loader import parse
-from rules.snapshot import decode_account, encode_account
+from rules.snapshot import encode_account
 from tests.story import COMMON, OFFICE, TESTS, Story, rule_set
 
 SIGNAL: dict[str, Any] = {"kind": "signal", "on": {"type": "page.viewed"}}
@@ -101,11 +101,20 @@ def test_a_repetition_can_wait_for_the_office_to_open() -> None:
     ]
 
 
+def test_the_end_of_one_alert_does_not_silence_another() -> None:
+    s = story({**REPLY, "cancel": {"type": "question.withdrawn"}}, repeat="10h")
+    s.event("0h", "question.asked").tick("3h")
+    s.event("5h", "question.asked").tick("8h")
+    s.event("4h", "question.withdrawn")  # late: it ends the first, whose repetition was next
+    assert s.told[-1] == ("expired", "cancel", "4:00:00")
+    assert s.tick("18h").told[-1] == ("firing", "repeat:1", "17:00:00")
+
+
 def test_repetitions_survive_a_checkpoint() -> None:
     s, fresh = (story(REPLY, repeat="3h") for _ in range(2))
     s.event("0h", "question.asked").tick("2h")
-    blobs = [encode_account(account) for account in s.partition.accounts.values()]
-    fresh.partition.restore(map(decode_account, blobs), s.partition.header())
+    blobs = [(account.id, encode_account(account)) for account in s.partition.accounts.values()]
+    fresh.partition.restore(blobs, s.partition.header())
     assert fresh.tick("5h").told == [("firing", "repeat:1", "5:00:00")]
     assert fresh.outputs == s.tick("5h").outputs[1:]
 
