@@ -1,13 +1,13 @@
-"""Arrays of numbers inside a learner's state: explicit, little-endian, read without running code.
+"""What a learner's state is made of: msgpack, and arrays of numbers. Read without running code.
 
-Below the `dump` of every learner. numpy's own `.npy` is not used: its reader evaluates a header,
-and falls back to pickle.
+Below the `dump` and `load` of every learner. numpy's own `.npy` is not used: its reader evaluates
+a header, and falls back to pickle.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.errors import BadInput
 
+Form = TypeVar("Form")
 Kind = Literal["<f4", "<f8", "<i4", "<i8", "|u1"]
 
 
@@ -47,3 +48,16 @@ def unpack(packed: Packed, kind: Kind, axes: int) -> NDArray[Any]:
             f" (told: {packed.kind} {shape})",
         )
     return np.frombuffer(packed.data, dtype).reshape(shape).copy()
+
+
+def parse(state: bytes, form: type[Form], what: str) -> Form:
+    """The state as that struct. Raises BadInput, with `what` it was meant to be.
+
+    >>> parse(b"\\x92\\x01", tuple[int, ...], "two numbers")
+    Traceback (most recent call last):
+    models.errors.BadInput: bad_model_state: two numbers: Input data was truncated
+    """
+    try:
+        return msgspec.msgpack.decode(state, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput("bad_model_state", f"{what}: {error}") from None

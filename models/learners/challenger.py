@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import BadInput
-from models.learners.arrays import Packed, pack, unpack
+from models.learners.arrays import Packed, pack, parse, unpack
 from models.learners.base import Example, Matrix, Probabilities, Row, Schema, as_matrix
 from models.learners.reasons import largest
 from models.learners.trees import Trees, without_splits
@@ -134,10 +134,7 @@ class Challenger:
 
     @classmethod
     def load(cls, state: bytes) -> Self:
-        try:
-            found = msgspec.msgpack.decode(state, type=_State)
-        except msgspec.DecodeError as error:
-            raise BadInput("bad_model_state", f"challenger: {error}") from None
+        found = parse(state, _State, "challenger")
         if found.version != VERSION:
             raise BadInput("bad_model_state", f"challenger of version {found.version}: not known")
         learner = cls(Schema(found.names, found.words), found.settings)

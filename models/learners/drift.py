@@ -18,7 +18,7 @@ from river.base import DriftDetector
 from river.drift import ADWIN, PageHinkley
 
 from models.errors import BadInput
-from models.learners.arrays import Packed, pack, unpack
+from models.learners.arrays import Packed, pack, parse, unpack
 from models.learners.base import Schema, Vector
 
 VERSION = 1
@@ -122,10 +122,7 @@ class DriftWatch:
         """The inverse of `dump`. Raises BadInput for damaged bytes or those of another River."""
         if state[:16] != _checksum(state[16:]):  # River ends the process at a window that is none
             raise BadInput("bad_model_state", "drift: the checksum does not fit")
-        try:
-            found = msgspec.msgpack.decode(state[16:], type=_State)
-        except msgspec.DecodeError as error:
-            raise BadInput("bad_model_state", f"drift: {error}") from None
+        found = parse(state[16:], _State, "drift")
         if (found.version, found.river) != (VERSION, RIVER):
             raise BadInput(
                 "bad_model_state",

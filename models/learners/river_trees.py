@@ -21,6 +21,7 @@ from river.forest import ARFClassifier
 from river.tree import HoeffdingAdaptiveTreeClassifier
 
 from models.errors import BadInput
+from models.learners.arrays import parse
 from models.learners.base import Authenticated, Example, Probabilities, Row, Schema
 from models.learners.reasons import largest
 
@@ -102,10 +103,7 @@ class RiverTree:
     @classmethod
     def load(cls, state: Authenticated) -> Self:
         """Refuses what another version of River, or another class, has written."""
-        try:
-            found = msgspec.msgpack.decode(state, type=_State)
-        except msgspec.DecodeError as error:
-            raise BadInput("bad_model_state", f"trees of River: {error}") from None
+        found = parse(state, _State, "trees of River")
         if (found.version, found.river) != (VERSION, RIVER):
             raise BadInput(
                 "bad_model_state",

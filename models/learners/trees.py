@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import BadInput
-from models.learners.arrays import Packed, pack, unpack
+from models.learners.arrays import Packed, pack, parse, unpack
 
 VERSION = 1
 CELLS_MAX = 1 << 17  # rows times trees that are looked at together; bounds the memory of a call
@@ -41,7 +41,6 @@ class Form(msgspec.Struct, tag_field="v", tag=VERSION):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Form).decode
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,7 @@ class Trees:
     @classmethod
     def load(cls, state: bytes) -> Trees:
         """The inverse of `dump`. Raises BadInput for what is no such state."""
-        try:
-            form = _decode(state)
-        except msgspec.DecodeError as error:
-            raise BadInput("bad_model_state", f"trees: {error}") from None
+        form = parse(state, Form, "trees")
         return cls(
             form.features, form.base, unpack(form.roots, "<i4", 1), unpack(form.feature, "<i4", 1),
             unpack(form.threshold, "<f8", 1), unpack(form.left, "<i4", 1),
