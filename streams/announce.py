@@ -17,6 +17,7 @@ from models.score import Score, encode_score
 from rules.context import Output
 from rules.herald import SHADOW_TOPIC
 from streams.job import Out
+from streams.replay_guard import refuse_said
 
 CONTENT_TYPE = ("content-type", b"application/json")
 
@@ -43,6 +44,7 @@ class Announcer:
         emitted_at = datetime.fromtimestamp(now_ms / 1000, UTC)
         outs: list[Out] = []
         for (topic, decided), since in outputs:
+            refuse_said(decided.replay)
             alert = replace(decided, emitted_at=emitted_at)
             value = encode_alert(alert)
             headers = [("alert_id", alert.alert_id.encode()), CONTENT_TYPE]
@@ -57,6 +59,9 @@ class Announcer:
     def announce_scores(self, scores: Iterable[Score], now_ms: int) -> list[Out]:
         """Keyed by account. now_ms: `emitted_at`."""
         emitted_at = datetime.fromtimestamp(now_ms / 1000, UTC)
+        scores = list(scores)
+        for score in scores:
+            refuse_said(score.replay)
         return [
             Out(
                 self._scores_topic,

@@ -8,6 +8,7 @@ import typer
 
 from models.errors import BadRule, BadSetting, Unavailable
 from streams.commands import (
+    backtest,
     broker,
     dead_letters,
     demo,
@@ -37,6 +38,7 @@ app.add_typer(broker.app, name="broker")
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")
 app.command("demo")(demo.demo)
+app.command("backtest")(backtest.backtest)
 app.command("simulate")(simulate.command)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)

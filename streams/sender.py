@@ -18,6 +18,7 @@ from aiokafka.structs import RecordMetadata
 from models.errors import BadInput, Unavailable
 from streams.clock import Clock
 from streams.connection import client_options
+from streams.replay_guard import refuse_record
 from streams.settings import Settings
 
 UNACKNOWLEDGED_MAX = 10_000  # records; beyond that `send` waits
@@ -37,6 +38,7 @@ class Sender:
         self.topic = topic
         self.sent = 0
         self._broker = settings.broker
+        self._prefix = settings.topic_prefix
         self._clock = clock
         self._rate = rate
         self._began = 0.0
@@ -58,8 +60,10 @@ class Sender:
     ) -> asyncio.Future[RecordMetadata]:
         """Hand a record over; the future tells its partition, offset and append time.
 
-        Raises BadInput for a record larger than the topic takes, Unavailable when Kafka fails.
+        Raises BadInput for a record larger than the topic takes or one of a backtest, Unavailable
+        when Kafka fails.
         """
+        refuse_record(self._prefix, self.topic, headers)
         await self._pace()
         if len(self._pending) >= UNACKNOWLEDGED_MAX:
             await self._acknowledged(self._pending.popleft())

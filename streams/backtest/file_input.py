@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +76,10 @@ class FileInput:
 
     def __iter__(self) -> Iterator[Event]:
         return merged(map(self._ordered, self.sources))
+
+    def unsorted(self) -> Iterator[Event]:
+        """As the files have them."""
+        return chain.from_iterable(map(self._good, self.sources))
 
     def _ordered(self, source: Source) -> Iterator[Event]:
         events = self._good(source)

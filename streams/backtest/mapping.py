@@ -25,7 +25,7 @@ COLUMN = re.compile(r"\{([^{}]+)\}")
 FORMATS = Literal["csv", "jsonl", "json", "parquet", "xes"]
 
 
-def _zone(value: str) -> str:
+def check_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -39,7 +39,7 @@ def _closed(value: str) -> str:
     return value
 
 
-def _aware(value: datetime) -> datetime:
+def aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("an instant needs an offset, such as 2026-01-01T09:00:00Z")
     return value
@@ -53,7 +53,7 @@ class TimeColumn(Form):
 
     column: str
     format: str = "iso"
-    zone: Annotated[str, AfterValidator(_zone)] | None = None
+    zone: Annotated[str, AfterValidator(check_zone)] | None = None
 
 
 class MadeTime(Form):
@@ -62,7 +62,7 @@ class MadeTime(Form):
     Made up, and the summary says so.
     """
 
-    start: Annotated[datetime, AfterValidator(_aware)]
+    start: Annotated[datetime, AfterValidator(aware)]
     every: WallSpan
 
 

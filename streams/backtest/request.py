@@ -10,7 +10,7 @@ from models.errors import BadSetting
 from models.identity import digest
 from rules.loader import RuleBook
 from streams.backtest.file_input import Span
-from streams.backtest.mapping import Mapping
+from streams.backtest.mapping import Mapping, load_mapping
 from streams.backtest.order import BUFFER
 from streams.backtest.outcome import Outcome
 from streams.settings import Settings
@@ -72,3 +72,43 @@ def parse_sources(texts: list[str]) -> tuple[tuple[Path, ...], str | None]:
     if len(texts) > 1 or not topics[0]:
         raise BadSetting("--from: one kafka://TOPIC, or files; not both, not several topics")
     return (), topics[0]
+
+
+def make_request(
+    settings: Settings,
+    book: RuleBook,
+    sources: list[str],
+    mapping: Path | None = None,
+    *,
+    span: tuple[int | None, int | None] = (None, None),
+    run_until_ms: int | None = None,
+    processes: int = 1,
+    sort: bool = False,
+    buffer: int = BUFFER,
+    outcome: Outcome | None = None,
+    as_live: bool = False,
+    run: str = "",
+) -> Request:
+    """From what a person wrote. Raises BadSetting for what does not go together."""
+    files, topic = parse_sources(sources)
+    if topic and (mapping or sort):
+        raise BadSetting("--map and --sort are for files; a topic holds events in the log's order")
+    if as_live and not topic:
+        raise BadSetting("--as-live is for topics: a file activates no rule sets")
+    request = Request(
+        settings,
+        book,
+        files,
+        topic,
+        load_mapping(mapping) if mapping else None,
+        Span(*span),
+        run_until_ms,
+        processes,
+        sort,
+        buffer,
+        outcome,
+        as_live,
+        run,
+    )
+    assert request.run_id  # told before anything is read
+    return request

@@ -33,9 +33,13 @@ async def create_topics(settings: Settings) -> list[str]:
     topics = Topics(settings)
     async with connect(settings) as admin:
         present = await load_topics(admin, topics)
-        missing = [topic for topic in topics if topic.name not in present]
-        created = await _create(admin, missing) if missing else []
-        await _wait_for_leaders(admin, {topic.name for topic in missing})
+        return await create(admin, [topic for topic in topics if topic.name not in present])
+
+
+async def create(admin: AIOKafkaAdminClient, missing: list[Topic]) -> list[str]:
+    """Create these, and return the names of those that nobody else made meanwhile."""
+    created = await _create(admin, missing) if missing else []
+    await _wait_for_leaders(admin, {topic.name for topic in missing})
     return created
 
 

@@ -103,7 +103,7 @@ def alone(world: World) -> dict[str, bytes]:
         return told(Path(name), ["0"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 2**32), lanes=st.sampled_from([1, 2, 4]), piece=st.integers(1, 70))
 def test_any_number_of_lanes_says_what_one_says(seed: int, lanes: int, piece: int) -> None:
     world = World(seed)
@@ -118,7 +118,7 @@ def test_the_random_logs_say_enough_to_be_compared() -> None:
     assert all(sum(len(one[kind]) for one in said) > 0 for kind in ("scores", "outcomes"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_file_says_what_the_live_job_says_of_the_same_log(seed: int) -> None:
     world = World(seed)

@@ -1,0 +1,86 @@
+"""A run onto topics of its own, for services that want to be tried with it: never onto live ones.
+
+    pathline.replay.RUN.signals.v1  …  pathline.replay.RUN.scores.v1
+
+The topics must not be there yet, so nobody takes one run for another. Every record carries the
+run's id, in the alert and as a header; the producers of live topics refuse such records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.alert import decode_alert
+from models.errors import BadSetting
+from models.score import decode_score
+from streams.announce import CONTENT_TYPE
+from streams.backtest.request import Request
+from streams.backtest.runner import Ran
+from streams.clock import SystemClock
+from streams.connection import connect
+from streams.kafka.admin import create, load_topics
+from streams.replay_guard import HEADER, replay_topic
+from streams.sender import Sender
+from streams.settings import Settings
+from streams.topics import Topic, kept
+
+Row = tuple[bytes, bytes, bytes]
+"""Key, value, id."""
+
+
+def send_run(request: Request, ran: Ran) -> dict[str, int]:
+    """Records by topic. Raises BadSetting when one of the topics is there, Unavailable."""
+    return asyncio.run(_send_run(request.settings, request.run_id, ran))
+
+
+async def _send_run(settings: Settings, run: str, ran: Ran) -> dict[str, int]:
+    topics = {short: replay_topic(settings, run, short) for short in _shorts(ran)}
+    await _make(settings, list(topics.values()))
+    sent = {}
+    for short, topic in topics.items():
+        async with Sender(settings, topic, SystemClock()) as sender:
+            for key, value, id in _rows(ran, short):
+                name = "score_id" if short == "scores" else "alert_id"
+                headers = [(name, id), CONTENT_TYPE, (HEADER, run.encode())]
+                await sender.send(key, value, headers)
+            sent[topic] = sender.sent
+    return sent
+
+
+def _shorts(ran: Ran) -> list[str]:
+    """The short names of the topics that it needs."""
+    return [*sorted({*ran.topics.values()}), "scores"]
+
+
+def _rows(ran: Ran, short: str) -> Iterator[Row]:
+    if short == "scores":
+        for line in _lines(ran.folder / "scores.jsonl"):
+            score = decode_score(line)
+            yield score.account.encode(), line, score.score_id.encode()
+        return
+    for line in _lines(ran.folder / "alerts.jsonl"):
+        alert = decode_alert(line)
+        if ran.topics[alert.rule.id] == short:
+            yield alert.account.encode(), line, alert.alert_id.encode()
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for line in file:
+            yield line.rstrip(b"\n")
+
+
+async def _make(settings: Settings, names: list[str]) -> None:
+    s = settings
+    config = {"max.message.bytes": str(s.message_bytes_max), **kept(s.alerts_retention_d)}
+    topics = [Topic(name, "a backtest", s.partitions, s.replication, config) for name in names]
+    async with connect(settings) as admin:
+        present = await load_topics(admin, topics)
+        if present:
+            raise BadSetting(
+                f"{', '.join(sorted(present))} is there already: name the run anew with --run, or"
+                " delete the topics of the run before"
+            )
+        await create(admin, topics)
