@@ -29,13 +29,13 @@ from streams.horizon import RawHorizon
 from streams.keyring import Keyring, Signer
 from streams.logs import tell_error
 from streams.metrics import Metrics
-from streams.ports import Die
+from streams.ports import Die, Store
 from streams.probe import OffsetProbe
 from streams.runtime import REFUSED, Agent, Limits, Ports, Runtime
 from streams.settings import Settings
 from streams.shard import Pace
 from streams.shelf import RuleShelf
-from streams.table import make_table
+from streams.table import TableStore, make_table
 from streams.topics import Topics
 from streams.transport import BatchTopic, FaustSource
 from streams.writer import KafkaWriter
@@ -102,7 +102,7 @@ class Composition:
         layout = Layout(agent.name, changelog, settings.partitions)
         ports = Ports(
             source=FaustSource(app, agent.source, self.probe),
-            store=make_table(app, agent.name, changelog, settings.partitions),
+            store=self._store(app, agent.name, changelog),
             writer=lambda partition: self.writer(settings, agent.name, agent.source, partition),
             appender=self.appender,
             horizon=self.horizon,
@@ -122,6 +122,16 @@ class Composition:
         )  # fmt: skip
         app.agent(topic, name=agent.name)(_deliver_to(runtime, self.die))
         return runtime
+
+    def _store(self, app: PathlineApp, agent: str, changelog: str) -> Store:
+        table = make_table(app, agent, changelog, self.settings.partitions, self.metrics)
+        if self.settings.store == "memory":
+            return TableStore(table)
+        from streams.disk_store import DiskStore  # brings RocksDB, which few workers need
+
+        store = DiskStore(table, self.settings.data_dir, self.probe, self.die)
+        app.stores = [*app.stores, store]
+        return store
 
     def _watch(self, ingest: Runtime) -> FeedWatch:
         return FeedWatch(

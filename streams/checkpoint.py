@@ -97,10 +97,11 @@ class Checkpointer:
             agent = self._layout.agent
             try:
                 offset = next if whole else None  # a hint for monitors, so not with each output
-                await shard.writer.commit(rows, offset, snapshot.note)
+                ends = await shard.writer.commit(rows, offset, snapshot.note)
             except BaseException as error:  # fenced, timed out, broker gone
                 self._die(BROKEN, f"{agent}/{shard.partition}: checkpoint failed: {error!r}")
-            self._store.write(shard.partition, changes)
+            changelog = self._layout.changelog, shard.partition
+            self._store.write(shard.partition, changes, ends[changelog])
             ended = self._clock.steady_s()
             shard.commit(position, ended)
             now_ms = self._clock.wall_ms()

@@ -7,7 +7,7 @@ has its reason in docs/internals.md and its test in tests/contract.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import faust
@@ -48,8 +48,17 @@ class PromptTables(TableManager):
         await self.recovery.start()
 
 
+class Standing(Protocol):
+    """A table with copies of partitions that other workers own."""
+
+    table_name: str
+
+    def standby_lags(self) -> Iterator[tuple[int, int]]: ...
+
+
 class PathlineApp(faust.App):
     """runtimes: one per agent of this worker. connections: started before all else, stopped last.
+    stores: of tables that are kept on disk.
 
     beat_at: s, of the housekeeping; None before it began.
     """
@@ -57,6 +66,7 @@ class PathlineApp(faust.App):
     logger = SERVICES
     runtimes: Sequence[Runtime] = ()
     connections: Sequence[Startable] = ()
+    stores: Sequence[Standing] = ()
     batch_topics: frozenset[str] = frozenset()
     beat_at: float | None = None
     clock: Clock
@@ -66,7 +76,7 @@ class PathlineApp(faust.App):
         return BatchTransport(self.conf.broker_consumer, self)
 
     async def on_first_start(self) -> None:
-        """Faust makes folders here; tables in memory need none."""
+        """Faust makes folders here; ours are made where they are used."""
 
     async def on_start(self) -> None:
         for connection in self.connections:
@@ -142,7 +152,8 @@ def make_app(settings: Settings, group: str) -> PathlineApp:
     return PathlineApp(
         group,
         **faust_options(settings),
-        store="memory://",
+        store="memory://",  # unless a table is given another (streams/disk_store.py)
+        table_standby_replicas=settings.standbys,
         Table=BatchTable,
         TableManager=PromptTables,
         topic_partitions=settings.partitions,

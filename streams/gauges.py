@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from streams.faust_app import Standing
 from streams.follow_job import FollowJob
 from streams.metrics import Reading
 from streams.runtime import Runtime
@@ -26,6 +27,14 @@ def read_shards(runtimes: Iterable[Runtime], now_ms: int, lateness_ms: int) -> I
             yield Reading("pathline_clock_seconds", labels, shard.job.clock / 1000)
             for name, value in shard.job.gauges(now_ms - lateness_ms).items():
                 yield Reading(name, labels, value)
+
+
+def read_standbys(stores: Iterable[Standing]) -> Iterator[Reading]:
+    """How far the copies of other workers' partitions are behind."""
+    for store in stores:
+        for partition, records in store.standby_lags():
+            labels = store.table_name, str(partition)
+            yield Reading("pathline_standby_lag_records", labels, records)
 
 
 def read_rules(runtimes: Iterable[Runtime]) -> Iterator[Reading]:

@@ -70,6 +70,10 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Changelog records to read until the tables are recovered",
         (),
     ),
+    "pathline_standby_lag_records": (
+        "Changelog records that our copy of another worker's partition lacks",
+        ("agent", "partition"),
+    ),
     "pathline_queued_batches": ("Fetched batches that wait for the agent", ("agent",)),
     "pathline_rules_info": (
         "1 for the rule set that is active in a partition",
@@ -103,6 +107,10 @@ class Metrics(Collector):
         self.refused = self._counter(
             "control_records_refused", "Control records that do not count, by reason", ("reason",)
         )
+        self.changelog_records = self._counter(
+            "changelog_records", "Changelog records read: to recover a table, or as a standby",
+            ("agent", "purpose"),
+        )  # fmt: skip
         self.ticks = self._counter("ticks", "Ticks appended to the log", ("agent",))
         self.latency = self._histogram(
             "detection_latency_seconds", "From due instant or append to the commit of the alert",

@@ -26,6 +26,9 @@ class Row(NamedTuple):
 Rows = Mapping[tuple[str, int], Sequence[Row]]
 """By topic and partition, in the order in which they are to lie there."""
 
+Ends = Mapping[tuple[str, int], int]
+"""By topic and partition: one past the offset of the last record that was written there."""
+
 
 class Source(Protocol):
     """The topic that an agent reads, read_committed."""
@@ -43,13 +46,23 @@ class Source(Protocol):
         """Deliver from here on. Returns the epoch that batches fetched after the seek carry."""
 
 
+class Blobs(Protocol):
+    """What the changelog says of a partition, by key."""
+
+    def get(self, key: bytes, /) -> bytes | None: ...
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]: ...
+
+
 class Store(Protocol):
     """The agent's table: what the changelog says. Holds only what is committed."""
 
-    def load(self, partition: int) -> Mapping[bytes, bytes]: ...
+    def load(self, partition: int) -> Blobs: ...
 
-    def write(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """After the commit, never before."""
+    def write(
+        self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], end: int
+    ) -> None:
+        """After the commit, never before. end: of the changelog, one past the last of them."""
 
 
 class Horizon(Protocol):
@@ -65,7 +78,7 @@ class Writer(Protocol):
     async def start(self) -> None:
         """Fence the owner before us: from here on nothing of his can become visible."""
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         """All rows and the group's offset in one transaction. Any error: it is not committed.
 
         next: the offset; None leaves it, which saves two of five round trips. note: its metadata,

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams.connection import client_options
+from streams.kafka.topic_id import load_topic_id
 from streams.settings import Settings
 
 Offsets = Mapping[int, int]
@@ -56,6 +57,10 @@ class OffsetProbe:
         """One past the last record, also where a transaction is open."""
         found = await self._uncommitted.end_offsets(_places(topic, partitions))
         return {place.partition: offset for place, offset in found.items()}
+
+    async def topic_id(self, topic: str) -> str:
+        """See streams/kafka/topic_id.py."""
+        return await load_topic_id(self._admin, topic)
 
     async def group(
         self, topic: str, partitions: Collection[int]

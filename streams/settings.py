@@ -91,6 +91,22 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         Path(".pathline"), description="local files: embedded broker, Faust's data directory"
     )
+    store: Literal["memory", "rocksdb"] = Field(
+        "memory",
+        description="where the worker keeps its tables; rocksdb: copies of the changelogs on disk,"
+        " so that a start reads only what is new",
+    )
+    data_dir: Path = Field(
+        Path(".pathline/tables"),
+        description="for rocksdb: a folder that outlives the worker, and is no other worker's",
+    )
+    standbys: int = Field(
+        0,
+        ge=0,
+        le=1,
+        description="copies that other workers keep of a partition, to take it over; for rocksdb,"
+        " and the same for all workers",
+    )
     cache_dir: Path = Field(
         Path("~/.cache/pathline"),
         description="the embedded broker's jars: fetched once per user, then no network is needed",
@@ -175,6 +191,11 @@ class Settings(BaseSettings):
             faults.append(
                 "PATHLINE_MESSAGE_BYTES_MAX must be at least twice PATHLINE_RECORD_BYTES_MAX, so"
                 " that a rejected record fits the dead letters"
+            )
+        if self.standbys and self.store == "memory":
+            faults.append(
+                "PATHLINE_STANDBYS=1 needs PATHLINE_STORE=rocksdb: what a standby keeps in memory"
+                " is read anew when it takes over"
             )
         if faults:
             raise ValueError("\n".join(faults))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -27,19 +27,13 @@ PAUSE_S = 0.02  # between two looks while there is nothing to fetch from
 QUEUED_BATCHES = 8  # per agent; beyond that fetching waits
 
 
-class Fetched(dict[TP, Any]):
-    """Records by partition, of changelogs. generation: of the group when they were fetched.
-
-    batches: of the batch topics; also where only the position moved, past commit markers.
+class Fetched(NamedTuple):
+    """generation: of the group when it was fetched. batches: also where only the position moved,
+    past commit markers.
     """
 
-    def __init__(self, records: Mapping[TP, Any]) -> None:
-        super().__init__(records)
-        self.generation = -1
-        self.batches: dict[TP, Batch] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.keys() or self.batches)
+    generation: int
+    batches: Mapping[TP, Batch]
 
 
 class BatchThread(AIOKafkaConsumerThread):
@@ -60,12 +54,12 @@ class BatchThread(AIOKafkaConsumerThread):
         return consumer
 
     async def _seek_wait(self, consumer: AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
-        ours = {tp: offset for tp, offset in partitions.items() if self._is_batched(tp)}
-        others = partitions.keys() - ours.keys()
-        if others:  # changelogs: Faust seeks to one before the first record
-            first = await consumer.beginning_offsets(list(others))
-            partitions = {**ours, **{tp: max(partitions[tp], first[tp]) for tp in others}}
-        for tp, offset in ours.items():
+        topics = cast(BatchConsumer, self.consumer).app.batch_topics
+        changelogs = [tp for tp in partitions if tp.topic not in topics]
+        if changelogs:  # Faust seeks to one before the first record
+            first = await consumer.beginning_offsets(changelogs)
+            partitions = {tp: max(at, first.get(tp, 0)) for tp, at in partitions.items()}
+        for tp, offset in partitions.items():
             self.epochs[tp] = self.epochs.get(tp, 0) + 1
             self._ends[tp] = offset
         await super()._seek_wait(consumer, partitions)  # it seeks before it waits
@@ -76,31 +70,27 @@ class BatchThread(AIOKafkaConsumerThread):
         active_partitions: set[TP],
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's own signature
         max_records: int | None = None,
-    ) -> Fetched:
+    ) -> Any:  # Fetched, which Faust hands on as it is
         try:
             records = await super()._fetch_records(
                 consumer, active_partitions, timeout, max_records
             )
         except NoOffsetForPartitionError:  # assigned a moment ago, and nobody has sought it yet
-            return Fetched({})
+            return Fetched(-1, {})
         # No await from taking the records to the end: generation, epochs, positions are theirs.
-        fetched = Fetched(records)
-        fetched.generation = cast(Any, consumer._coordinator).generation
-        assigned = _assignment(consumer)
-        for tp in [tp for tp in active_partitions | fetched.keys() if tp in self._ends]:
+        generation = cast(Any, consumer._coordinator).generation
+        assigned, batches = _assignment(consumer), {}
+        for tp in [tp for tp in active_partitions | records.keys() if tp in self._ends]:
             state = assigned.state_value(tp) if assigned else None
-            taken = fetched.pop(tp, [])
             start, end = (
                 self._ends[tp],
                 state.position if state and state.has_valid_position else -1,
             )
             if end > start:
                 self._ends[tp] = end
-                fetched.batches[tp] = Batch(taken, start, end, fetched.generation, self.epochs[tp])
-        return fetched
-
-    def _is_batched(self, tp: TP) -> bool:
-        return tp.topic in cast(BatchConsumer, self.consumer).app.batch_topics
+                taken = records.get(tp, [])
+                batches[tp] = Batch(taken, start, end, generation, self.epochs[tp])
+        return Fetched(generation, batches)
 
 
 def _assignment(consumer: AIOKafkaConsumer) -> Any:
@@ -124,8 +114,10 @@ class BatchConsumer(Consumer):
             await self.wait(cast(Any, self.can_resume_flow))  # until it is set, or we stop
         active = self._get_active_partitions()
         if self.app.rebalancing:
-            # Until "Worker ready" Faust resumes sources, then seeks, then clears queues.
-            active = {tp for tp in active if tp.topic not in self.app.batch_topics}
+            # Until "Worker ready" Faust resumes sources, then seeks, then clears queues: also that
+            # of changelogs, while standbys are read already.
+            early = {tp for tp in active if tp.topic in self.app.batch_topics}
+            active = active - early - self.app.tables.recovery.standby_tps
         if not active:  # aiokafka takes an empty set for all partitions
             await asyncio.sleep(PAUSE_S)
             return
@@ -134,16 +126,16 @@ class BatchConsumer(Consumer):
             fetched = cast(Fetched, await self._getmany(active, timeout))
         finally:
             self.asked_at = None
-        if not fetched or self.should_stop or not self.flow_active:
+        if self.should_stop or not self.flow_active:
             return  # what is dropped here, the position check finds
         for tp, batch in fetched.batches.items():
-            self._read_offset[tp] = None  # else Faust drops what it believes to have seen
-            yield tp, self._batch_message(tp, batch)
-        for tp, records in fetched.items():  # of changelogs, while tables are recovered
-            if not self.flow_active or self.app.consumer_generation_id != fetched.generation:
-                break
-            start, end = records[0].offset, records[-1].offset + 1
-            yield tp, self._batch_message(tp, Batch(records, start, end, fetched.generation, 0))
+            if tp.topic in self.app.batch_topics or self._is_current(fetched):
+                self._read_offset[tp] = None  # else Faust drops what it believes to have seen
+                yield tp, self._batch_message(tp, batch)
+
+    def _is_current(self, fetched: Fetched) -> bool:
+        """Changelogs are sought anew after each rebalance; what came before is not for them."""
+        return self.flow_active and self.app.consumer_generation_id == fetched.generation
 
     def _batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
         value = cast(Any, batch)  # BatchTopic does not decode it

@@ -7,6 +7,7 @@ used: it would open a web server on all addresses that shows customers' state.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import logging
 import os
@@ -25,7 +26,7 @@ from streams.appender import KafkaAppender
 from streams.checkpoint import BROKEN
 from streams.clock import Clock, SystemClock
 from streams.faust_app import PathlineApp
-from streams.gauges import read_rules, read_shards
+from streams.gauges import read_rules, read_shards, read_standbys
 from streams.health import HealthServer
 from streams.kafka.admin import check_topics
 from streams.keyring import Signer, load_keyring
@@ -65,6 +66,7 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
     Raises BadSetting and Unavailable before it starts.
     """
     set_up_logs(settings.log_format)
+    lock_tables(settings)
     gc.set_threshold(*GC_THRESHOLD)
     clock, metrics, keyring = SystemClock(), Metrics(), load_keyring(settings.control_key_file)
     topic = Topics(settings).rules.name
@@ -89,6 +91,14 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
         if isinstance(worker.crash_reason, BadSetting):
             raise worker.crash_reason from None
         sys.exit(BROKEN if end.code else 0)
+
+
+def lock_tables(settings: Settings) -> None:
+    """The folder of tables on disk is ours as long as we live. Raises BadSetting."""
+    if settings.store == "rocksdb":
+        from streams.disk_store import lock_folder  # brings RocksDB, which few workers need
+
+        atexit.register(lock_folder(settings.data_dir).close)
 
 
 async def prepare(settings: Settings, shelf: RuleShelf, signer: Signer | None) -> None:
@@ -117,6 +127,7 @@ async def prepare(settings: Settings, shelf: RuleShelf, signer: Signer | None) -
 def read_gauges(app: PathlineApp, settings: Settings, clock: Clock) -> Iterator[Reading]:
     """All gauges of this worker."""
     yield from read_rules(app.runtimes)
+    yield from read_standbys(app.stores)
     remaining = (
         cast(TableManager, app.tables).recovery.active_remaining_total() if app.in_recovery else 0
     )

@@ -7,18 +7,27 @@ partition before. Whole record batches go out, since a future per record costs t
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.structs import OffsetAndMetadata, RecordMetadata, TopicPartition
 
 from streams.connection import client_options
-from streams.ports import Rows
+from streams.ports import Ends, Rows
 from streams.settings import Settings
 
 BATCH_BYTES = 512 * 1024
 # While a partition waits for the markers of the transaction before, a broker of 4.0 or newer
 # answers older clients NOT_ENOUGH_REPLICAS, to be tried again (KIP-890); that takes a few ms.
 RETRY_MS = 15
+
+
+class Sent(NamedTuple):
+    """A batch on its way. answer: where its first record lies."""
+
+    place: tuple[str, int]
+    records: int
+    answer: asyncio.Future[RecordMetadata]
 
 
 class KafkaWriter:
@@ -42,7 +51,7 @@ class KafkaWriter:
     async def start(self) -> None:
         await self._producer.start()
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         """TimeoutError when the broker would have given it up by now."""
         producer = self._producer
         async with asyncio.timeout(self._timeout_s):
@@ -51,10 +60,11 @@ class KafkaWriter:
             if next is not None:
                 at = {self._source: OffsetAndMetadata(next, note)}
                 await producer.send_offsets_to_transaction(at, self._group)
-            await asyncio.gather(*sent)
+            await asyncio.gather(*(batch.answer for batch in sent))
             await self._end()
+        return {one.place: one.answer.result().offset + one.records for one in sent}
 
-    async def _send(self, rows: Rows) -> list[asyncio.Future[object]]:
+    async def _send(self, rows: Rows) -> list[Sent]:
         producer, sent = self._producer, []
         for (topic, partition), records in rows.items():
             waiting = iter(records)
@@ -65,7 +75,8 @@ class KafkaWriter:
                     timestamp=None, key=row.key, value=row.value, headers=list(row.headers)
                 ):
                     row = next(waiting, None)
-                sent.append(await producer.send_batch(batch, topic, partition=partition))
+                answer = await producer.send_batch(batch, topic, partition=partition)
+                sent.append(Sent((topic, partition), batch.record_count(), answer))
         return sent
 
     async def _end(self) -> None:

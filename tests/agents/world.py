@@ -14,7 +14,7 @@ from streams.checkpoint import Layout
 from streams.control import Control, Tick, is_control, parse_control
 from streams.job import LogRecord, Out, Poison, Record, Snapshot, TooManyRejects
 from streams.metrics import Metrics
-from streams.ports import Rows
+from streams.ports import Ends, Rows
 from streams.runtime import Limits, Ports, Runtime
 from streams.shard import Batch, Pace
 
@@ -89,16 +89,19 @@ class WorldWriter:
     async def start(self) -> None:
         self._world.owners[self._id] = self
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         if self._world.owners[self._id] is not self:
             raise RuntimeError("fenced")
         if self.broken:
             raise self.broken
+        ends = {}
         for (topic, partition), listed in rows.items():
             self._world.put(topic, partition, *((r.key, r.value, r.headers) for r in listed))
+            ends[topic, partition] = len(self._world.logs[topic, partition])
             self._world.logs[topic, partition].append(None)
         if next is not None:
             self._world.group[self._source] = next, note
+        return ends
 
     async def stop(self) -> None:
         """A fenced or stopped writer writes no more; nothing to free."""
@@ -149,8 +152,13 @@ class WorldStore:
     def load(self, partition: int) -> Mapping[bytes, bytes]:
         return self._world.table(self._changelog, partition)
 
-    def write(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """The changelog has it already."""
+    def write(
+        self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], end: int
+    ) -> None:
+        """The changelog has it already, and nothing else."""
+        changelog = self._world.logs[self._changelog, partition]
+        written = [(record.key, record.value) for record in changelog[:end] if record is not None]
+        assert written[-len(listed := list(changes)) :] == listed
 
 
 class _Horizon:

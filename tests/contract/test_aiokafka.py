@@ -7,7 +7,9 @@ import inspect
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import pytest
 from aiokafka.conn import OAuthAuthenticator
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult, PartitionRecords
@@ -15,7 +17,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from aiokafka.errors import GroupAuthorizationFailedError
 from aiokafka.partitioner import DefaultPartitioner
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
 from aiokafka.producer.producer import AIOKafkaProducer
 from aiokafka.record.control_record import ControlRecord
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -27,6 +29,7 @@ from hypothesis import strategies as st
 
 from streams.checkpoint import partition_of
 from streams.connection import TokenFile
+from streams.kafka.topic_id import TopicIdRequest, TopicIdResponse_v10
 from streams.settings import Settings
 
 PLACE = TopicPartition("log", 0)
@@ -153,6 +156,35 @@ def test_whole_batches_go_into_a_transaction_one_at_a_time() -> None:
     ]
     assert "is_in_transaction" in inspect.getsource(AIOKafkaProducer.send_batch)
     assert "wait_for_transaction_end" in inspect.getsource(AIOKafkaProducer.commit_transaction)
+
+
+async def test_a_batch_says_where_its_first_record_lies_and_how_many_it_has() -> None:
+    builder = BatchBuilder(1_000_000, 0, is_transactional=1)
+    for value in (b"1", b"2", b"3"):
+        assert builder.append(timestamp=None, key=b"k", value=value, headers=[])
+    assert builder.record_count() == 3
+    sent = MessageBatch(PLACE, builder, 10, 0)
+    sent.done(base_offset=41)
+    assert (await sent.future).offset == 41
+
+
+def test_the_id_of_a_topic_comes_with_version_10_of_the_metadata() -> None:
+    """KIP-516. The fields are those of MetadataRequest.json and MetadataResponse.json of Kafka."""
+    asked = TopicIdRequest("log").prepare({3: (0, 13)})
+    assert asked.encode() == b"\x02" + bytes(16) + b"\x04log\x00" + b"\x00\x00\x00" + b"\x00"
+    with pytest.raises(NotImplementedError):
+        TopicIdRequest("log").prepare({3: (0, 9)})
+    topic_id = bytes(range(16))
+    answer = (
+        bytes(4)  # throttled
+        + b"\x02" + bytes(4) + b"\x02h" + bytes(4) + b"\x00\x00"  # a broker, of no rack
+        + b"\x02c" + bytes(4)  # cluster, controller
+        + b"\x02" + bytes(2) + b"\x04log" + topic_id + b"\x00"
+        + b"\x02" + bytes(14) + b"\x02" + bytes(4) + b"\x01\x01\x00"  # a partition, one replica
+        + bytes(4) + b"\x00" + bytes(4) + b"\x00"
+    )  # fmt: skip
+    (found,) = TopicIdResponse_v10.decode(answer).to_object()["topics"]
+    assert (found["name"], found["topic_id"]) == ("log", UUID(bytes=topic_id))
 
 
 async def test_a_refusal_by_the_group_is_kept_until_somebody_asks() -> None:

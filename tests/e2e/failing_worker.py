@@ -14,7 +14,7 @@ from rules.loader import load
 from streams.ports import Rows
 from streams.settings import load_settings
 from streams.worker import serve
-from streams.writer import KafkaWriter
+from streams.writer import KafkaWriter, Sent
 
 DIED = 9
 
@@ -26,11 +26,11 @@ class FailingWriter(KafkaWriter):
     count = 0
     seen = 0
 
-    async def _send(self, rows: Rows) -> list[asyncio.Future[object]]:
+    async def _send(self, rows: Rows) -> list[Sent]:
         FailingWriter.seen += 1
         sent = await super()._send(rows)
         if self.where == "written" and self.seen >= self.count:
-            await asyncio.gather(*sent)
+            await asyncio.gather(*(batch.answer for batch in sent))
             os._exit(DIED)
         return sent
 

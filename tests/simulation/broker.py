@@ -88,14 +88,14 @@ class Broker:
         return producer.epoch
 
     def send(self, id: str, epoch: int, place: Place, rows: Sequence[Row]) -> int:
-        """Rows of a transaction, which begins with the first."""
+        """Rows of a transaction, which begins with the first; the end of the log with them."""
         producer = self._owned(id, epoch)
         if producer.marks:
             return BUSY
         transaction = self._begun(id, producer)
         producer.touched.setdefault(place, []).extend(rows)
         self.logs[place].append(rows, self.now_ms(), transaction)
-        return 0
+        return self.logs[place].end
 
     def send_offset(self, id: str, epoch: int, place: Place, offset: Offset) -> int:
         producer = self._owned(id, epoch)

@@ -13,7 +13,7 @@ from streams import checkpoint
 from streams.checkpoint import Checkpointer
 from streams.horizon import RawHorizon
 from streams.job import Record
-from streams.ports import Rows
+from streams.ports import Ends, Rows
 from streams.position import Position, encode_position
 from streams.runtime import Runtime
 from streams.shard import Batch, Shard, Verdict
@@ -43,42 +43,44 @@ class UnfencedWriter(SimWriter):
 class SplitWriter(SimWriter):
     """State and position first, outputs and offset in a second transaction."""
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         state = {place: rows[place] for place in rows if "changelog" in place[0]}
         outputs = {place: rows[place] for place in rows if place not in state}
-        await super().commit(state, None, "")
+        ends = await super().commit(state, None, "")
         if outputs or next is not None:
             await super().commit(outputs, next, note)
+        return ends
 
 
 class OutputsFirstWriter(SimWriter):
     """The other way round."""
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         state = {place: rows[place] for place in rows if "changelog" in place[0]}
         outputs = {place: rows[place] for place in rows if place not in state}
         if outputs:
             await super().commit(outputs, None, "")
-        await super().commit(state, next, note)
+        return await super().commit(state, next, note)
 
 
 class LooseLettersWriter(SimWriter):
     """Dead letters outside of the transaction."""
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         letters = [place for place in rows if "dead-letters" in place[0]]
         for place in letters:
             await self.network.ask(self.broker.append, place, *rows[place])
         rest = {place: rows[place] for place in rows if place not in letters}
-        await super().commit(rest, next, note)
+        return await super().commit(rest, next, note)
 
 
 class ForgivingWriter(SimWriter):
     """A checkpoint that fails is taken for one that does not."""
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
         with suppress(BrokerError):
-            await super().commit(rows, next, note)
+            return await super().commit(rows, next, note)
+        return dict.fromkeys(rows, 0)
 
 
 class NoLock:

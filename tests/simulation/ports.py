@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from streams.ports import Row, Rows
+from streams.ports import Ends, Row, Rows
 from tests.simulation.broker import BEGIN_MS, BUSY, TRANSACTION_TIMEOUT_S, Broker, Offset, Place
 from tests.simulation.loop import Loop
 from tests.simulation.network import BrokerError, Network
@@ -49,14 +49,16 @@ class SimWriter:
     async def start(self) -> None:
         self._epoch = await self._insist(self.broker.start)
 
-    async def commit(self, rows: Rows, next: int | None, note: str) -> None:
+    async def commit(self, rows: Rows, next: int | None, note: str) -> Ends:
+        ends = {}
         async with asyncio.timeout(TRANSACTION_TIMEOUT_S):
             for place, listed in rows.items():
-                await self._insist(self.broker.send, self._epoch, place, listed)
+                ends[place] = await self._insist(self.broker.send, self._epoch, place, listed)
             if next is not None:
                 at = self._source, Offset(next, note)
                 await self._insist(self.broker.send_offset, self._epoch, *at)
             await self._call(self.broker.commit, self._epoch)
+        return ends
 
     async def stop(self) -> None:
         """What is under way fails, as it does with aiokafka's."""
@@ -95,7 +97,9 @@ class SimStore:
     def load(self, partition: int) -> Mapping[bytes, bytes]:
         return self._tables.get(partition, {})
 
-    def write(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    def write(
+        self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], end: int
+    ) -> None:
         table = self._tables.setdefault(partition, {})
         for key, value in changes:
             if value is None:

@@ -74,6 +74,14 @@ def test_topics_must_take_what_the_dead_letters_keep(setting) -> None:
     assert "PATHLINE_MESSAGE_BYTES_MAX must be at least twice" in fault
 
 
+def test_a_standby_needs_a_disk(setting) -> None:
+    setting(PATHLINE_STANDBYS="1")
+    (fault,) = faults()
+    assert fault.startswith("PATHLINE_STANDBYS=1 needs PATHLINE_STORE=rocksdb")
+    setting(PATHLINE_STORE="rocksdb")
+    assert load_settings().standbys == 1
+
+
 def test_a_password_shows_nowhere(setting) -> None:
     setting(PATHLINE_SASL_PASSWORD="s3cret")
     settings = load_settings()
@@ -84,7 +92,8 @@ def test_a_password_shows_nowhere(setting) -> None:
 
 
 def test_every_setting_has_a_reason_and_a_number_its_unit() -> None:
-    units = ("s;", "d;", "bytes;", "records", "events", "ids", "of every", "share", "0:", "points;")
+    amounts = ("records", "events", "ids", "of every", "copies", "share", "0:")
+    units = ("s;", "d;", "bytes;", "points;", *amounts)
     for name, field in Settings.model_fields.items():
         assert field.description, f"{name} has no description"
         if field.annotation in (int, float):
