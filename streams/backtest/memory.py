@@ -20,7 +20,8 @@ from streams.backtest.request import Request
 from streams.codec import RawLimits
 
 SAMPLE = 5_000  # events
-PROCESS_BYTES = 80 << 20  # an interpreter with what it imports; measured: 60 to 75 MiB
+MAIN_BYTES = 300 << 20  # with polars and plotly, which make tables and report; measured
+LANE_BYTES = 80 << 20  # a process of its own; measured: 60 to 75 MiB
 EVENT_BYTES = 1_400  # in a buffer: an event of 200 bytes of JSON
 ACCOUNT_BYTES = 5_000  # measured by `make bench-backtest`: sequence, ids, cases of three rules
 MIB = 1 << 20
@@ -34,18 +35,18 @@ class Estimate(NamedTuple):
     processes: int
 
     def __str__(self) -> str:
-        each = f"{ACCOUNT_BYTES / 1000:g} kB an account"
         if self.accounts is None:
-            return f"memory: about {self.bytes // MIB} MiB and {each}"
-        return (
-            f"memory: at most about {self.bytes // MIB} MiB, for up to {self.accounts:,} accounts"
-        )
+            return (
+                f"memory: about {self.bytes // MIB} MiB and {ACCOUNT_BYTES // 1000} kB an account"
+            )
+        known = f"for up to {self.accounts:,} accounts"
+        return f"memory: at most about {self.bytes // MIB} MiB, {known}"
 
 
 def estimate(request: Request) -> Estimate:
     """Raises BadSetting like the run itself. Reads the head of every file once more."""
     processes = request.processes
-    base = PROCESS_BYTES * (1 + (processes if processes > 1 or request.topic else 0))
+    base = MAIN_BYTES + LANE_BYTES * (processes if processes > 1 or request.topic else 0)
     if request.topic:
         return Estimate(base, None, processes)
     accounts = 0

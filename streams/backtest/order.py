@@ -33,10 +33,10 @@ def in_order(events: Iterable[Event], path: Path, buffer: int = BUFFER) -> Itera
     for number, event in enumerate(events):
         if event.at < last:
             raise BadSetting(
-                f"{path}:{event.offset}: the event is {(last - event.at) / 1000:g} s older than"
-                f" what {buffer} lines before it have let through: the file is not in order of"
-                " time. Say --sort (or `sort: true` in the mapping) to sort it on disk first, or"
-                " raise --buffer."
+                f"{path}:{event.offset}: the event is {(last - event.at) / 1000:g} s older than one"
+                f" that has left the buffer of {buffer} events: the file is not in order of time."
+                " Say --sort (or `sort: true` in the mapping) to sort it on disk first, or raise"
+                " --buffer."
             )
         heapq.heappush(waiting, (event.at, number, event))
         if len(waiting) > buffer:
