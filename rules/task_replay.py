@@ -1,0 +1,91 @@
+"""One task over a log of events: rules, cases and model in the order in which live has them.
+
+Behind a reader of events, under `pathline models report`. The log is one partition with one clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from models.calendar import Calendar
+from models.case import MomentumCase
+from models.event import Event, to_ms
+from models.learners.open_case import TaskAccount
+from models.learners.replay import Replay
+from models.task import Task
+from rules.context import Output
+from rules.momentum import ID as MOMENTUM
+from rules.partition import Partition
+from rules.ruleset import RuleSet
+from rules.scoring import Censored, Matured, Scored, Scoring, Told
+
+
+class TaskReplay:
+    """rules: those whose alerts and momentum the task may name; they may be none.
+
+    model: what was scored, learned and judged so far. open: cases that have not ended.
+    """
+
+    def __init__(self, task: Task, calendar: Calendar | None, rules: RuleSet) -> None:
+        self.scoring = Scoring(task, calendar)
+        self.model = Replay(task, self.scoring.features.schema)
+        self._partition = Partition(rules, topic="replay", partition=0, lateness_ms=0)
+        self._workload = self.scoring.features.workload()
+        self._states: dict[str, TaskAccount] = {}
+        self._dues: list[tuple[int, str]] = []
+
+    @property
+    def open(self) -> int:
+        return sum(len(state.cases) for state in self._states.values())
+
+    def advance(self, event: Event) -> None:
+        """The next event, in order of time; one that repeats another is passed over.
+
+        Alerts and horizons that come with it are told first: they may end the event's own case.
+        """
+        account = self._partition.account(event.subject)
+        applied = account.applied
+        outputs = self._partition.advance(event)
+        self._hear(outputs)
+        self._expire(self._partition.clock)
+        if account.applied == applied:
+            return
+        state = self._states.setdefault(event.subject, TaskAccount())
+        before = state.due()
+        self._tell(
+            self.scoring.advance(
+                event.subject, state, event, self._workload, momentum=self._momentum(event.subject)
+            )
+        )
+        if (due := state.due()) and due != before:
+            heapq.heappush(self._dues, (due, event.subject))
+
+    def _hear(self, outputs: Iterable[Output]) -> None:
+        for _, alert in outputs:
+            self._expire(min(to_ms(alert.occurred_at), self._partition.clock))
+            if state := self._states.get(alert.account):
+                self._tell(self.scoring.hear(state, alert))
+
+    def _expire(self, now: int) -> None:
+        while self._dues and self._dues[0][0] <= now:
+            due, account = heapq.heappop(self._dues)
+            state = self._states[account]
+            self._tell(self.scoring.expire(state, due))
+            if following := state.due():
+                heapq.heappush(self._dues, (following, account))
+
+    def _tell(self, told: Iterable[Told]) -> None:
+        for each in told:
+            match each:
+                case Scored(row, since):
+                    self.model.score(row, since)
+                case Matured(name, label, at):
+                    self.model.mature(name, label, at)
+                case Censored(name):
+                    self.model.censor(name)
+
+    def _momentum(self, account: str) -> float:
+        """As it was last published: what changes only with the log."""
+        case = self._partition.account(account).cases.get(MOMENTUM, {}).get("")
+        return case.said.get("", 0.0) if isinstance(case, MomentumCase) else 0.0
