@@ -8,13 +8,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
 from models.account import Account
+from models.learners import registry, snapshot
+from models.learners.base import Example
+from models.learners.challenger import Challenger
+from models.learners.drift import DriftWatch
+from models.learners.encoder import Encoder
+from models.learners.logistic import Logistic
+from models.learners.trees import Trees
 from rules.loader import load
 from rules.snapshot import BARE, FRONT_BYTES, encode_account
 from streams.control import Activate, Erase, Feed, Tick, encode_control
 from streams.position import Position, encode_position
 from streams.settings import Settings
-from tests.fuzz.targets import CONTROL_KEYS, RING
+from tests.fuzz.targets import ASKED, CONTROL_KEYS, FEATURES, RING
 from tests.unit.test_ingest import BAD, encoded
 from tests.unit.test_partition import lived
 
@@ -89,6 +98,61 @@ def _alerts() -> list[bytes]:
     return [json.dumps(alert).encode(), b'{"replayed":[[0,7]],"v":1}', encoded()]
 
 
+EXAMPLES = [Example(str(case), (ASKED,) * (1 + case), case % 2, case) for case in range(4)]
+
+
+def _models() -> list[bytes]:
+    return [_model("logistic"), _model("challenger"), _model("mean")]
+
+
+def _model(learner: str) -> bytes:
+    encoder = Encoder(FEATURES)
+    model = snapshot.Model(encoder, registry.make(learner, encoder.schema))
+    for example in EXAMPLES:
+        rows = tuple(encoder.encode(row) for row in example.rows)
+        seen = Example(example.case, rows, example.label, example.matured_at)
+        model.learner.learn_case(seen)
+        encoder.learn_case(seen)
+    return snapshot.seal(model, "task", 1, learner)
+
+
+def _sealed_models() -> list[bytes]:
+    return [sealed[len(snapshot.MAGIC) + snapshot.CHECK_BYTES :] for sealed in _models()]
+
+
+def _encoders() -> list[bytes]:
+    encoder = Encoder(FEATURES)
+    for example in EXAMPLES:
+        encoder.learn_case(example)
+    return [Encoder(FEATURES).dump(), encoder.dump()]
+
+
+def _learners() -> list[bytes]:
+    found = []
+    for letter, made in ((b"l", Logistic(FEATURES)), (b"c", Challenger(FEATURES))):
+        found.append(letter + made.dump())
+        for example in EXAMPLES:
+            made.learn_case(example)
+        found.append(letter + made.dump())
+    return found
+
+
+def _trees() -> list[bytes]:
+    """A stump."""
+    whole, half = np.int32([0, 1, 2]), np.array([0.1, -1, 1.2])
+    left, right = np.int32([1, 1, 2]), np.int32([2, 1, 2])
+    stump = Trees(2, 0.5, whole[:1], np.int32([1, 0, 0]), half, left, right, half,
+                  np.uint8([1, 0, 0]))  # fmt: skip
+    return [stump.dump()]
+
+
+def _drifts() -> list[bytes]:
+    watch = DriftWatch(FEATURES)
+    for case in range(3):
+        watch.advance(0.5, ASKED.values, case)
+    return [watch.dump()]
+
+
 MADE = {
     "structured": _events,
     "binary": _binary,
@@ -104,4 +168,10 @@ MADE = {
     "letters": _alerts,
     "note": lambda: [b'{"crm":5,"mail":2}'],
     "alert": _alerts,
+    "model": _models,
+    "sealed_model": _sealed_models,
+    "encoder": _encoders,
+    "learner": _learners,
+    "trees": _trees,
+    "drift": _drifts,
 }

@@ -12,10 +12,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 from aiokafka import ConsumerRecord
 
 from models.errors import BadInput, BadRule, BadSetting, Unavailable
 from models.event import Event
+from models.learners import snapshot
+from models.learners.base import Authenticated, Row, Schema
+from models.learners.challenger import Challenger
+from models.learners.drift import DriftWatch
+from models.learners.encoder import Encoder
+from models.learners.logistic import Logistic
+from models.learners.trees import Trees
 from rules.cel.errors import ConditionError
 from rules.condition import compile_condition
 from rules.loader import parse
@@ -34,6 +42,8 @@ LIMITS = RawLimits(bytes_max=12_000_000, skew_ms=300_000)
 NOW_MS = 1_772_442_000_000  # 2026-03-02T09:00Z
 RING = Keyring([Key("k1", b"s" * 32, None)])
 CONTROL_KEYS = [*KEYS.values(), b"\x00", b"\x00none", b"\x00\xff"]
+FEATURES = Schema(("hour", "amount"), ("team",))
+ASKED = Row(np.array([9.5, np.nan], np.float32), ("blue",), "task", "case", NOW_MS)
 EVENTS = [
     {"page": "price", "dwell_s": 200, "tags": ["a", "b"] * 50, "nested": {"n": [1.5, None, True]}},
     {"dwell_s": 10**30, "page": "\U0001f600" * 100, "tags": {str(n): n for n in range(200)}},
@@ -145,6 +155,41 @@ def alert(data: bytes) -> None:
     _is_of(data, "acme", 0, 9)
 
 
+def model(data: bytes) -> None:
+    snapshot.load(Authenticated(data), "task", FEATURES.hash)
+
+
+def sealed_model(data: bytes) -> None:
+    """The same with a checksum that fits; without what only a signature guards (pickle)."""
+    if b"adaptive" in data:
+        return
+    whole = snapshot.MAGIC + snapshot._check(data) + data
+    _, loaded = snapshot.load(Authenticated(whole), "task", FEATURES.hash)
+    row = loaded.encoder.encode(ASKED)
+    assert 0 <= loaded.learner.predict_many([row])[0] <= 1
+    loaded.learner.reasons(row, 3)
+
+
+def encoder(data: bytes) -> None:
+    loaded = Encoder.load(data)
+    if loaded.raw == FEATURES:
+        assert len(loaded.encode(ASKED).values) == len(loaded.schema.names)
+
+
+def learner(data: bytes) -> None:
+    """The first byte chooses which; what is loaded answers, and is written again."""
+    loaded = (Challenger.load, Logistic.load)[data[:1] == b"l"](data[1:])
+    loaded.dump()
+    if loaded.schema_hash == FEATURES.hash:
+        assert 0 <= loaded.predict_many([ASKED])[0] <= 1
+
+
+def trees(data: bytes) -> None:
+    loaded = Trees.load(data)
+    if loaded.features == len(ASKED.values):
+        assert np.isfinite(loaded.log_odds(ASKED.values[np.newaxis])).all()
+
+
 TARGETS: Mapping[str, Target] = {
     "structured": Target(structured, (BadInput,)),
     "binary": Target(binary, (BadInput,)),
@@ -160,4 +205,10 @@ TARGETS: Mapping[str, Target] = {
     "letters": Target(letters),
     "note": Target(note),
     "alert": Target(alert),
+    "model": Target(model, (BadInput,)),
+    "sealed_model": Target(sealed_model, (BadInput,)),
+    "encoder": Target(encoder, (BadInput,)),
+    "learner": Target(learner, (BadInput,)),
+    "trees": Target(trees, (BadInput,)),
+    "drift": Target(DriftWatch.load, (BadInput,)),
 }
