@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.bench.backlog import FOLLOW, PATH, drained
+from tests.bench.conditions import measure_conditions
 from tests.bench.engine import measure_engine
 from tests.bench.plain import measure_plain
 from tests.bench.report import print_report, to_json
@@ -35,6 +36,7 @@ BUILD = Path("build")
 # name: (what it does, s that it may take)
 PARTS: dict[str, tuple[Callable[[Stage], Awaitable[Any]], int]] = {
     "engine": (lambda stage: measure_engine(stage.plan), 300),
+    "conditions": (lambda stage: asyncio.to_thread(measure_conditions), 120),
     "rules": (lambda stage: measure_rules(stage.plan), 300),
     "follow": (lambda stage: drained(stage, FOLLOW), 300),
     "path": (lambda stage: drained(stage, PATH), 300),

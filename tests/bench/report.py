@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.conditions import OURS, ConditionCost
 from tests.bench.drain import Drain
 from tests.bench.engine import Cost
 from tests.bench.restart import Restart
@@ -40,6 +41,12 @@ def print_report(found: Mapping[str, Any], console: Console) -> None:
         ("rules", "events", "CPU µs per event", "of it decoding"),
         map(_cost, found.get("engine", ())),
     )
+    if "conditions" in found:
+        costs_of: list[ConditionCost] = found["conditions"]
+        title = (
+            "One condition, CPU µs : how many times Pathline's (aim: two comparisons under 1 µs)"
+        )
+        _print(console, title, ("", *costs_of[0].us), map(_condition, costs_of))
     if "rules" in found:
         costs: RuleCosts = found["rules"]
         columns = ("rules", "spread over all types", "all on one type", "of it decoding")
@@ -139,6 +146,11 @@ def _drain(name: str, drain: Drain, aim: str) -> Row:
 def _cost(cost: Cost) -> Row:
     decoding = f"{cost.decode_s / cost.events * 1e6:.1f}"
     return f"{cost.rules}", f"{cost.events:,}", f"{cost.us_per_event:.1f}", decoding
+
+
+def _condition(cost: ConditionCost) -> Row:
+    ours = cost.us[OURS]
+    return (cost.name, *(f"{us:.2f} : {us / ours:.0f}" for us in cost.us.values()))
 
 
 def _by_rules(spread: Cost, on_one_type: Cost) -> Row:
