@@ -6,7 +6,9 @@ It streams: a run may say more than memory holds.
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+import msgspec
 import polars as pl
 
 TEXT, NUMBER, TIME = pl.String(), pl.Float64(), pl.Datetime("us", "UTC")
@@ -50,8 +52,13 @@ SCORES: Schema = {
 OUTCOMES: Schema = {"account": TEXT, "at": TIME, "type": TEXT, "source": TEXT, "id": TEXT}
 
 
+JSON = ("key", "stages")  # any fields in them: columns of JSON text
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
 def scan(jsonl: Path, schema: Schema) -> pl.LazyFrame:
-    """key and stages are JSON; `rule` of an alert becomes rule, rule_version, rule_digest."""
+    """Of lines without free fields. `rule` of an alert is rule, rule_version, rule_digest here."""
     if not jsonl.stat().st_size:  # of nothing polars can make nothing
         lines = pl.LazyFrame(schema=schema)
     else:
@@ -71,5 +78,22 @@ def scan(jsonl: Path, schema: Schema) -> pl.LazyFrame:
 
 
 def write_parquet(jsonl: Path, schema: Schema, target: Path) -> None:
-    """One row a line."""
-    scan(jsonl, schema).sink_parquet(target)
+    """One row a line; `key` and `stages` as JSON."""
+    with NamedTemporaryFile(dir=target.parent, prefix=".lines-") as lines:
+        with jsonl.open("rb") as file:
+            lines.writelines(with_json_as_text(line) for line in file)
+        lines.flush()
+        scan(Path(lines.name), schema).sink_parquet(target)
+
+
+def with_json_as_text(line: bytes) -> bytes:
+    r"""polars would write the text of free fields without escaping it.
+
+    >>> with_json_as_text(b'{"key":{"data.n":1}}')
+    b'{"key":"{\\"data.n\\":1}"}\n'
+    """
+    record = _decode(line)
+    for name in JSON:
+        if name in record:
+            record[name] = msgspec.Raw(_encode(bytes(record[name]).decode()))
+    return _encode(record) + b"\n"

@@ -163,7 +163,9 @@ def percent(value: float | None) -> str:
 
 
 def signed(seconds: float | None) -> str:
-    """>>> signed(-5400), signed(0), signed(None)
+    """How far something has moved.
+
+    >>> signed(-5400), signed(0), signed(None)
     ('-1.5 h', '0 s', '-')
     """
     if seconds is None:
