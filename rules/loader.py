@@ -77,8 +77,8 @@ def load(rules_dir: Path, calendars_dir: Path, overlay: Path | None = None) -> R
     Raises BadRule with all faults; BadSetting when a folder is not there or has no files.
     """
     faults: list[Fault] = []
-    calendars = _read(calendars_dir, "PATHLINE_CALENDARS", faults)
-    rules = _read(rules_dir, "PATHLINE_RULES", faults, overlay)
+    calendars = read_folder(calendars_dir, "PATHLINE_CALENDARS", faults)
+    rules = read_folder(rules_dir, "PATHLINE_RULES", faults, overlay)
     for document in (*calendars, *rules):
         name = Path(document.file).stem
         if document.value is not None and _id(document) != name:
@@ -105,7 +105,7 @@ def parse(content: bytes) -> RuleBook:
     return _book(rules, calendars, [], content)
 
 
-def _read(
+def read_folder(
     folder: Path, variable: str, faults: list[Fault], overlay: Path | None = None
 ) -> list[Document]:
     """The files of a folder; an overlay that lies there is none of them."""

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     )
     rules: Path = Field(PACKAGE / "rules" / "library", description="folder of rule files")
     calendars: Path = Field(PACKAGE / "rules" / "calendars", description="folder of calendars")
+    tasks: Path = Field(PACKAGE / "rules" / "tasks", description="folder of tasks of scoring")
     overlay: Path | None = Field(
         None,
         description="file of what this customer sets for himself in the rules: thresholds, windows,"

@@ -182,7 +182,7 @@ class Account:
 
 
 class Momentum:
-    names = ("momentum",)
+    names: tuple[str, ...] = ("momentum",)
 
     def fill(self, out: list[float], view: View) -> None:
         out.append(view.momentum)

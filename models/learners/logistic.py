@@ -112,9 +112,10 @@ class Logistic:
 
     def dump(self) -> bytes:
         pushed, rows, labels = self._buffer.state()
+        seen, mean, spread, weights, squares = (pack(array, "<f8") for array in self._arrays())
         state = _State(
             VERSION, self.schema.names, self.schema.words, self.settings, self.learned,
-            self.positives, *(pack(array, "<f8") for array in self._arrays()),
+            self.positives, seen, mean, spread, weights, squares,
             pushed, pack(rows, "<f4"), pack(labels, "|u1"),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
