@@ -6,17 +6,23 @@ from typing import Any, NamedTuple
 
 from rules.cel.errors import ConditionError
 from rules.cel.program import Program, compile_cel
-from rules.cel.values import to_double
+from rules.cel.values import Timestamp, to_double
+
+NAMES = ("left", "right", "left.at", "right.at")
 
 
 class Relation(NamedTuple):
-    """Ask `relation.holds(left, right)`."""
+    """Ask `relation.holds(left, right, left_at, right_at)`."""
 
     program: Program
 
-    def holds(self, left: Any, right: Any) -> bool:
-        """Whether the value is true; an error and a value that is no bool are not."""
-        return self.program.run({"left": _bound(left), "right": _bound(right)}, []) is True
+    def holds(self, left: Any, right: Any, left_at: int = 0, right_at: int = 0) -> bool:
+        """Whether the value is true; an error and a value that is no bool are not.
+
+        left_at, right_at: the times of the facts' events, ms; `left.at` and `right.at` in CEL.
+        """
+        values = (_bound(left), _bound(right), _instant(left_at), _instant(right_at))
+        return self.program.run(dict(zip(NAMES, values, strict=True)), []) is True
 
 
 def compile_relation(text: str) -> Relation:
@@ -25,8 +31,10 @@ def compile_relation(text: str) -> Relation:
 
     >>> compile_relation("right > left * 1.2").holds(30, 72)
     True
+    >>> compile_relation('right.at - left.at > duration("2h")').holds(30, 72, 0, 7_200_001)
+    True
     """
-    program = compile_cel(text, ("left", "right"))
+    program = compile_cel(text, NAMES)
     for position, error in program.faults:
         raise ConditionError(position, error.text)
     missing = {"left", "right"} - {path.partition(".")[0] for path in program.paths}
@@ -37,3 +45,7 @@ def compile_relation(text: str) -> Relation:
 
 def _bound(value: Any) -> Any:
     return to_double(value) if type(value) in (int, float) else value
+
+
+def _instant(ms: int) -> Timestamp:
+    return Timestamp(ms * 1_000_000)

@@ -52,8 +52,9 @@ class CompiledMismatch(StandingRule[MismatchRule]):
             return
         left, right = case.facts
         if left is not None and right is not None:
-            holds = self.relation.holds(left.value, right.value)
             marks = (left.mark, right.mark)
+            times = (left.mark.time, right.mark.time)
+            holds = self.relation.holds(left.value, right.value, *times)
             self.settle(account, case, holds, event.at, context, marks, fresh)
 
 

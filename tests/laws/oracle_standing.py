@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tests.laws.oracle_reading import Applied, Rule, look_up, satisfies
 from tests.laws.oracle_time import wall_ms
 
+_APART = re.compile(r'right\.at - left\.at > duration\("(\d+h)"\)')
 _RELATION = re.compile(r"(left|right) (==|!=|<=|>=|<|>) (left|right)(?: \* ([\d.]+))?")
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -104,6 +105,8 @@ def is_fact(side: Rule, event: Applied) -> bool:
 
 def disagree(rule: Rule, left: Applied, right: Applied) -> bool:
     """`when`; what cannot be compared or multiplied is an error, so they do not."""
+    if apart := _APART.fullmatch(rule["when"]):
+        return right.time - left.time > wall_ms(apart[1])
     found = _RELATION.fullmatch(rule["when"])
     assert found, f"the oracle does not read {rule['when']!r}"
     values = {

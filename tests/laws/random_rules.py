@@ -41,7 +41,10 @@ MEASURES = ["count({})", "mean({}, data.d)", 'density({}, data.k, "a")']
 JUDGEMENTS = [{"ratio": ">= 2"}, {"ratio": "< 0.6"}, {"z": ">= 1.5"}, {"ratio": "> 1", "z": "> 1"}]
 DROPS = [{"drop": ">= 0.4 within 4h"}, {"value": "< 0.3", "drop": "> 0.1 within 30h"}]
 SUMS = [{"score": ">= 0.8"}, {"score": "> 0.4"}, {"at_least": 1}, *[{"at_least": 2}] * 3]
-RELATIONS = ["left != right", "right > left * 1.5", "left >= right", "left < right * 0.5"]
+RELATIONS = [
+    *("left != right", "right > left * 1.5", "left >= right", "left < right * 0.5"),
+    'right.at - left.at > duration("2h")',
+]
 LADDERS = [
     [(0, "lead")],
     [(1, "lead"), (2, "coo")],
@@ -165,7 +168,7 @@ def sequence(chance: Random) -> Form:
         "steps": [trigger(chance, 0), *gapped],
         "within": chance.choice(["2h", "4h", "9h", "30h"]),
         "contiguity": chance.choice([None, "relaxed", "strict"]),
-        "skip": chance.choice([None, "past_last", "to_next"]),
+        "skip": chance.choice([None, "past_last", "to_next", "to_next"]),
         "without": maybe(chance, trigger(chance, chance.choice([0, 1, 4])), 0.7),
         **(own := shared(chance)),
         "alert": maybe(chance, suppressed(chance, False, own["key"]), 0.3),
@@ -233,13 +236,14 @@ def composite(chance: Random, others: list[Form]) -> Form:
     parts = chance.sample(others, chance.randint(1, len(others)))
     keys = [[*part.get("key", []), *part.get("join", [])] for part in parts]
     common = [path for path in keys[0] if all(path in key for key in keys)]
+    held = suppressed(chance, True, common)
     of = [{"rule": part["id"], "weight": chance.choice([0.4, 0.4, 0.8, 1.0])} for part in parts]
     fields = {
         "kind": "composite",
         "of": of,
         "within": chance.choice(["2h", "4h", "30h"]),
         "when": chance.choice(SUMS),
-        "alert": maybe(chance, {"resolve_on": "never"}, 0.3),
+        "alert": chance.choice([None, {"resolve_on": "never"}, held, held]),
         "owner": maybe(chance, "sales"),
         "key": common or None,
     }

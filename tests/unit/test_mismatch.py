@@ -141,3 +141,19 @@ def test_a_bad_condition_is_a_fault(when: str, message: str) -> None:
     with pytest.raises(BadRule) as refused:
         parse(content.encode())
     assert message in str(refused.value)
+
+
+def test_the_times_of_the_facts_may_be_compared() -> None:
+    s = story(when='right.at - left.at > duration("48h")')
+    s.event("0h", "promise.made", order=1, days=30)
+    s.event("48h", "delivery.scheduled", order=1, days=30)
+    assert s.told == []
+    s.event("49h", "delivery.scheduled", order=1, days=30)
+    assert [told[:2] for told in s.told] == [FIRES]
+
+
+def test_the_time_of_a_fact_goes_before_a_field_of_its_value() -> None:
+    s = story(when='left.at == timestamp("2026-03-02T09:00:00Z") && right == 1.0')
+    s.event("0h", "promise.made", order=1, days={"at": 5})
+    s.event("1h", "delivery.scheduled", order=1, days=1)
+    assert [told[:2] for told in s.told] == [FIRES]
