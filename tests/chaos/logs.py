@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
 from streams.appender import KafkaAppender
 from streams.connection import client_options, connect
+from streams.kafka.admin import create_topics
 from streams.reader import Stored
 from streams.settings import Settings
 from tests.chaos.finding import Finding
@@ -33,9 +36,10 @@ async def refuses(site: Site, found: Finding, name: str, told: str, *arguments: 
 
 async def log_was_cut(stage: Stage) -> Finding:
     """F17. Somebody resets the group's offsets to zero: that changes nothing, the position lies in
-    the changelog. Then retention takes records that were not applied: the worker refuses.
+    the changelog. Then retention takes records that were not applied, and then somebody makes the
+    topic anew: the worker refuses, each time.
     """
-    found = Finding("group's offsets reset by hand; then records deleted before they were applied")
+    found = Finding("group's offsets reset; then records deleted unapplied; then the topic new")
     async with stage.site("F17") as site:
         one = await site.ready("one", instance_id=None)  # so that the group lets it go at once
         async with site.load(accounts=200, rate=stage.scaled(2_000)):
@@ -55,6 +59,9 @@ async def log_was_cut(stage: Stage) -> Finding:
         await ingest.stop()
         why = "retention has deleted records that were not applied"
         await refuses(site, found, "lost interactions", why, "--agents", "follow")
+        await _make_anew(site.settings, site.topics.interactions.name)
+        why = "The topic was made anew"
+        await refuses(site, found, "another topic", why, "--agents", "follow")
         return found
 
 
@@ -72,6 +79,14 @@ async def _delete_all(settings: Settings, topic: str) -> None:
     places = [TopicPartition(topic, p) for p in range(settings.partitions)]
     async with connect(settings) as admin:
         await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+
+
+async def _make_anew(settings: Settings, topic: str) -> None:
+    async with connect(settings) as admin:
+        await admin.delete_topics([topic])
+        while topic in await admin.list_topics():
+            await asyncio.sleep(0.2)
+    await create_topics(settings)
 
 
 async def changelog_is_garbled(stage: Stage) -> Finding:
