@@ -25,7 +25,7 @@ from streams.backtest.parts import KINDS, merge_parts
 from streams.backtest.plan import Plan, limits_of
 from streams.backtest.processes import lanes_for, replay
 from streams.backtest.request import Request
-from streams.backtest.tables import ALERTS, OUTCOMES, SCORES, scan, write_parquet
+from streams.backtest.tables import ALERTS, OUTCOMES, SCORES, read_bad_rows, scan, write_parquet
 from streams.codec import RawLimits
 
 Look = Callable[[int, float], bool]
@@ -77,6 +77,11 @@ class Ran:
     @property
     def outcomes(self) -> pl.LazyFrame:
         return scan(self.folder / "outcomes.jsonl", OUTCOMES)
+
+    @property
+    def bad_rows(self) -> pl.DataFrame:
+        """raw: as JSON, whatever it was."""
+        return read_bad_rows(self.folder / "bad-rows.jsonl")
 
     def judge(self) -> Judged | None:
         """None: no outcome was named."""

@@ -86,6 +86,16 @@ def write_parquet(jsonl: Path, schema: Schema, target: Path) -> None:
         scan(Path(lines.name), schema).sink_parquet(target)
 
 
+def read_bad_rows(jsonl: Path) -> pl.DataFrame:
+    """A row each; places of files and of topics have other columns. raw: JSON."""
+    lines = jsonl.read_bytes().splitlines() if jsonl.exists() else []
+    rows = [msgspec.json.decode(line) for line in lines]
+    columns = dict.fromkeys(("file", "topic", "reason", "detail", "raw"), TEXT)
+    places = dict.fromkeys(("line", "partition", "offset"), pl.Int64())
+    named = [row | {"raw": msgspec.json.encode(row["raw"]).decode()} for row in rows]
+    return pl.DataFrame(named, schema=columns | places)
+
+
 def with_json_as_text(line: bytes) -> bytes:
     r"""polars would write the text of free fields without escaping it.
 
