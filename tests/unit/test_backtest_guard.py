@@ -54,6 +54,7 @@ async def test_nobody_sends_a_record_of_a_run_to_another_topic(topic: str) -> No
     with pytest.raises(BadInput, match=f"a record of run q1 does not go to {topic}"):
         await sender.send(b"acme", b"{}", [(HEADER, b"q1")])
     assert sender.sent == 0
+    await sender.__aexit__(None, None, None)
 
 
 def test_the_topics_of_a_run_are_its_own() -> None:
