@@ -42,7 +42,7 @@ class Workload:
             tally = tallies.pop(who, None) or Tally(at)
             tally.add(at, self.halves_ms)
             tallies[who] = tally
-        if len(tallies) > NAMES_MAX:
+        if len(tallies) > NAMES_MAX + 1:  # and ALL
             del tallies[next(iter(tallies))]
             self.evicted += 1
 
