@@ -26,6 +26,8 @@ _WANTED = {
 }
 _PATTERNS = {
     "type": "an event type is dotted lower case, such as document.downloaded",
+    "types": "an event type is dotted lower case, such as document.downloaded",
+    "score_at": "an event type is dotted lower case, such as document.downloaded",
     "id": "an id is lower case words joined by . or -, such as contract.legal-reply",
     "version": "a version is three numbers, such as 1.0.0",
     "key": "a key is a path into the event's data, such as data.ticket",

@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, array_like=True):
 
     rate: float = 0.02
     l2: float = 1e-4
-    clip: float = 3.0
+    clip: float = 2.5
     replayed: int = 100
     buffer_rows: int = 20_000
     seed: int = 7

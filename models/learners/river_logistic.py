@@ -34,7 +34,7 @@ class RiverLogistic(Classifier):
         width: int = 256,
         rate: float = 0.02,
         l2: float = 1e-4,
-        clip: float = 3.0,
+        clip: float = 2.5,
         replayed: int = 100,
         buffer_rows: int = 20_000,
         seed: int = 7,
