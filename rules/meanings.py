@@ -48,8 +48,8 @@ MEANINGS: dict[str, str] = {
     "MismatchRule.left": "one fact, such as what was promised",
     "MismatchRule.right": "the other, such as what was scheduled",
     "MismatchRule.join": "paths whose values two facts have in common; what lacks one is not read",
-    "MismatchRule.when": "in CEL over `left` and `right`, numbers as doubles, and the times of their events, "
-    "`left.at` and `right.at`: true, they disagree",
+    "MismatchRule.when": "in CEL over `left` and `right`, numbers as doubles, and the times of"
+    " their events, `left.at` and `right.at`: true, they disagree",
     "Side.value": "the path of the fact in the event's data",
     "ScoreRule.task": "whose scores are read: events `score.published` with this `data.task`",
     "ScoreRule.when": "what the score must be; all that stands here",

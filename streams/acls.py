@@ -104,6 +104,7 @@ def _worker(settings: Settings, *agents: str) -> tuple[Access, ...]:
 def _publisher(settings: Settings) -> Made:
     topics = Topics(settings)
     rights = [*_on(BOTH, topics.rules), *_on(WRITE, topics.interactions)]
+    rights.append(Access(Kind.TRANSACTIONAL_ID, f"{settings.app_id}-rules", WRITE))
     return "publishes rule sets and activates them", _merge(rights)
 
 

@@ -45,6 +45,16 @@ class Change(NamedTuple):
     partitions: int
 
 
+def publisher_id(settings: Settings) -> str:
+    """The transactional id of whoever publishes. Two at once would lose one of two histories, and
+    activate one set here and the other there.
+
+    >>> publisher_id(Settings())
+    'pathline-rules'
+    """
+    return f"{settings.app_id}-rules"
+
+
 def encode_history(digests: Sequence[str]) -> bytes:
     """The newest ones.
 
@@ -76,6 +86,7 @@ async def publish(
 ) -> Change:
     """Put a set on the shelf and activate it; again, the same does no harm and mends the rest.
 
+    appender: the only one that publishes (`publisher_id`), since before the history is read.
     book: loaded, linted and tested by whoever calls. The record of the content is one unit: what
     reads it has all of it or nothing.
     """

@@ -16,7 +16,7 @@ from rules.check import check
 from rules.diff import Difference, diff
 from rules.lint import lint
 from rules.loader import RuleBook, load
-from streams.appender import KafkaAppender
+from streams.appender import SoleAppender
 from streams.clock import SystemClock
 from streams.commands.rule_options import Calendars, Folder, Overlay
 from streams.console import Exit, Json, out, print_json
@@ -29,6 +29,7 @@ from streams.published import (
     load_history,
     load_published,
     publish,
+    publisher_id,
     rollback,
 )
 from streams.reader import find_topic
@@ -122,12 +123,15 @@ def _prove(settings: Settings, plain: RuleBook, book: RuleBook) -> None:
 
 
 @asynccontextmanager
-async def _writing(settings: Settings) -> AsyncIterator[tuple[Fetch, KafkaAppender]]:
-    """Where sets are read and written. Raises BadSetting when the topics are not there."""
+async def _writing(settings: Settings) -> AsyncIterator[tuple[Fetch, SoleAppender]]:
+    """Where sets are read and written, by one at a time: another one that is still at it ends.
+    Raises BadSetting when the topics are not there.
+    """
     topics, keyring = Topics(settings), load_keyring(settings.control_key_file)
     for topic in (topics.rules, topics.interactions):
         await find_topic(settings, topic.name)
-    appender = KafkaAppender(settings, Signer(keyring, SystemClock()) if keyring else None)
+    signer = Signer(keyring, SystemClock()) if keyring else None
+    appender = SoleAppender(settings, publisher_id(settings), signer)
     try:
         await appender.start()
         yield fetch_from(settings, topics.rules.name, keyring), appender

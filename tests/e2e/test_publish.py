@@ -10,16 +10,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from models.alert import encode_alert
+from models.errors import Unavailable
 from rules.loader import load
 from rules.ruleset import RuleSet, compile_rules
 from streams.acls import load_roles
+from streams.appender import SoleAppender
 from streams.cli import app
 from streams.control import RULES_KEY, Activate, is_control, parse_control
 from streams.kafka.admin import create_topics
+from streams.published import load_history, publish, publisher_id
 from streams.settings import Settings
+from streams.shelf import fetch_from
 from streams.topics import Topics
 from tests.e2e.secure_kafka import SecureKafka, allow
 from tests.e2e.workers import (
@@ -185,6 +190,32 @@ async def test_going_back_has_an_end(settings: Settings, tmp_path: Path) -> None
     assert "is the first that was published" in str(again.exception)
     same = await asyncio.to_thread(rules, settings, "diff", digests[0], str(folders[0].rules))
     assert (same.exit_code, "0 differences" in same.stdout) == (0, True)
+
+
+async def test_of_two_who_publish_at_once_the_later_one_goes_on(
+    settings: Settings, tmp_path: Path
+) -> None:
+    first, second = (
+        load(s.rules, s.calendars)
+        for s in (
+            with_rules(settings, tmp_path / name, rule)
+            for name, rule in (("first", PAPER), ("second", TRIAL))
+        )
+    )
+    await create_topics(settings)
+    fetch = fetch_from(settings, Topics(settings).rules.name)
+    earlier, later = (SoleAppender(settings, publisher_id(settings)) for _ in range(2))
+    try:
+        await earlier.start()
+        assert (await publish(settings, first, fetch, earlier, grace_s=0)).was is None
+        await later.start()
+        with pytest.raises(Unavailable, match="has begun after this one"):
+            await publish(settings, second, fetch, earlier, grace_s=0)
+        assert (await publish(settings, second, fetch, later, grace_s=0)).was == first.digest
+        assert await load_history(fetch) == (first.digest, second.digest)
+    finally:
+        await earlier.stop()
+        await later.stop()
 
 
 async def test_a_publisher_needs_no_more_than_its_rights_and_signs(
