@@ -16,7 +16,8 @@ from typing import Any
 from models.alert import Alert
 from models.event import Event, place, to_ms
 from rules.context import Output
-from rules.grammar import Expected, Feed, RuleForm, RuleTest, TestEvent
+from rules.grammar import Feed, RuleForm
+from rules.grammar_tests import Expected, RuleTest, TestEvent
 from rules.loader import RuleBook
 from rules.membership import below
 from rules.partition import Partition

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from models.alert import Severity, State
+from models.alert import Severity
 from models.duration import Duration
+from rules.grammar_base import EventType, Form, Fractions, Path, Span, WallSpan, Zone
+from rules.grammar_tests import RuleTest
 
-FormT = TypeVar("FormT", bound="Form")
+FormT = TypeVar("FormT", bound=Form)
 Topic = Literal["sla-breaches", "journey-breaks", "signals"]
-
-
-class Form(BaseModel):
-    """Base of all that people write: unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-def _duration(value: object) -> Duration:
-    return value if isinstance(value, Duration) else Duration.parse(value)
-
-
-def _wall(value: Duration) -> Duration:
-    if value.business:
-        raise ValueError("wall time is wanted here (s, m, h, d, w), not business time")
-    return value
-
-
-def _zone(value: str) -> str:
-    if value != "account":
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is not an IANA time zone (or `account`)") from None
-    return value
-
-
-def _fractions(value: tuple[float, ...]) -> tuple[float, ...]:
-    if list(value) != sorted(set(value)) or any(not 0 < f < 1 for f in value):
-        raise ValueError("fractions of the goal, rising, each above 0 and below 1")
-    return value
-
-
-Span = Annotated[Duration, BeforeValidator(_duration)]
-WallSpan = Annotated[Duration, BeforeValidator(_duration), AfterValidator(_wall)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Fractions = Annotated[tuple[float, ...], Field(max_length=16), AfterValidator(_fractions)]
-Path = Annotated[str, Field(pattern=r"^data(\.[A-Za-z_][A-Za-z0-9_]*)+$")]
-EventType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")]
 
 
 class Trigger(Form):
@@ -149,59 +110,6 @@ class Escalation(Form):
     to: str
 
 
-class TestEvent(Form):
-    """One line of a test's timeline: an event, or `feed: {name: stale | alive}`."""
-
-    __test__ = False  # not a pytest class
-
-    at: Span
-    type: EventType | None = None
-    feed: dict[str, Literal["stale", "alive"]] | None = None
-    account: str = "account-1"
-    id: str | None = None
-    data: dict[str, Any] = {}
-    time: WallSpan | None = Field(None, description="event time when it differs from `at` (late)")
-    actorkind: str | None = None
-    provenance: str | None = None
-    accounttz: str | None = None
-    source: str = "//test"
-
-    @model_validator(mode="after")
-    def _one_form(self) -> TestEvent:
-        if (self.type is None) == (self.feed is None):
-            raise ValueError("write either `type` or `feed`")
-        return self
-
-
-class Expected(Form):
-    """Fields of an alert that must be so; `at` is its `occurred_at`."""
-
-    at: datetime | Span
-    state: State
-    account: str | None = None
-    step: str | None = None
-    due: datetime | None = None
-    key: dict[str, Any] | None = None
-    owner: str | None = None
-    why: str | None = None
-
-
-class RuleTest(Form):
-    __test__ = False  # not a pytest class
-
-    name: str
-    start: datetime
-    events: tuple[TestEvent, ...]
-    run_until: WallSpan | None = None
-    expect: tuple[Expected, ...]
-
-    @model_validator(mode="after")
-    def _aware(self) -> RuleTest:
-        if self.start.tzinfo is None:
-            raise ValueError("`start` needs an offset, such as 2026-03-02T09:00:00+08:00")
-        return self
-
-
 class RuleForm(Form):
     """The fields that all kinds share."""
 
@@ -258,7 +166,7 @@ class AbsenceRule(RuleForm):
     measure: Literal["since_anchor", "since_last", "on_day"] = "since_anchor"
     deadline: Deadline
     warn_at: Fractions = ()
-    feeds: dict[str, Feed] = {}
+    feeds: dict[str, Feed] = Field({})
 
     @model_validator(mode="after")
     def _on_day(self) -> AbsenceRule:
@@ -278,7 +186,7 @@ class SlaRule(RuleForm):
     goal: Goal
     warn_at: Fractions = ()
     escalate: tuple[Escalation, ...] = Field((), max_length=16)
-    feeds: dict[str, Feed] = {}
+    feeds: dict[str, Feed] = Field({})
 
     @model_validator(mode="after")
     def _units(self) -> SlaRule:

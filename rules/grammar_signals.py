@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rules.grammar import Form, Path, RuleForm, Trigger, WallSpan
+from rules.grammar import RuleForm, Trigger
+from rules.grammar_base import Form, Path, WallSpan
 from rules.measure import parse_measure
 from rules.threshold import compile_threshold, parse_drop
 

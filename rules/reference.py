@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from models.duration import Duration
 from models.opening import CalendarForm
-from rules.grammar import RuleForm, WallSpan
+from rules.grammar import RuleForm
+from rules.grammar_base import WallSpan
 from rules.lint import CHECKS
 from rules.loader import KINDS
 from rules.meanings import MEANINGS

@@ -14,7 +14,8 @@ from models.duration import Duration
 from models.errors import Fault
 from rules.condition import ConditionError, compile_condition
 from rules.form_faults import did_you_mean
-from rules.grammar import AbsenceRule, RuleForm, RuleTest, SequenceRule, SlaRule
+from rules.grammar import AbsenceRule, RuleForm, SequenceRule, SlaRule
+from rules.grammar_tests import RuleTest
 from rules.positions import Document, Path
 from rules.relation import compile_relation
 from rules.roles import roles

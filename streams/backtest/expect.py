@@ -23,7 +23,7 @@ from models.alert import State
 from models.errors import BadSetting
 from rules.check import Outcome
 from rules.form_faults import did_you_mean
-from rules.grammar import Form
+from rules.grammar_base import Form
 from rules.loader import RuleBook
 from rules.positions import Document
 from streams.backtest.forms import load_form

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from models.errors import BadSetting, Fault
 from rules.form_faults import form_faults
-from rules.grammar import Form
+from rules.grammar_base import Form
 from rules.positions import Document
 from rules.yaml_text import parse_document
 

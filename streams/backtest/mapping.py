@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
-from rules.grammar import Form, WallSpan
+from rules.grammar_base import Form, WallSpan
 from streams.backtest.forms import load_form
 
 COLUMN = re.compile(r"\{([^{}]+)\}")
