@@ -11,10 +11,10 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types imports unit e2e bench chaos soak fuzz audit sbom lock fmt clean
+.PHONY: help venv demo test lint types imports unit e2e bench bench-backtest bench-scores chaos soak fuzz audit sbom lock fmt clean
 
 help: ## list these targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 venv: $(READY) ## make .venv from the lock, by PYTHON (3.11 or newer)
 
@@ -57,6 +57,14 @@ soak: venv ## half an hour of load with kills: is memory flat?
 
 bench: venv ## speed against a plain Faust agent; writes build/bench.json
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+bench-backtest: venv ## backtests on the loan log and beside SQL (DATA=DIR, BACKTEST_ARGS=--long)
+	$(BIN)/python -m tests.bench_backtest $(DATA) $(BACKTEST_ARGS)
+bench-backtest: DATA ?= ../shared/data
+
+bench-scores: venv ## scores on two real logs, beside offline models; build/bench-scores.json (DATA=DIR)
+	$(BIN)/python -m tests.bench_scores --data $(DATA)
+bench-scores: DATA ?= ../shared/data
 
 fuzz: venv ## each decoder a minute under atheris, guided by coverage (FUZZ_ARGS="--seconds 600 yaml")
 	$(BIN)/python -m pip install -q --require-hashes -r requirements/fuzz.lock

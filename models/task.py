@@ -1,6 +1,6 @@
 """A task as a person writes it: what is predicted of which case, from what, by which learner.
 
-One YAML file below `rules/tasks/`, read by `rules/tasks.py`. docs/scores.md says how to add one.
+One YAML file below `rules/tasks/`, read by `rules/task_book.py`. docs/scores.md says how to add one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Scores on two real logs: `make bench-scores DATA=DIR`."""
