@@ -10,6 +10,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -22,10 +23,22 @@ from models.score import Score, encode_score
 from rules.context import Output
 
 KINDS = ("alerts", "scores", "outcomes")
-PIECE_LINES = 10_000
 
 Line = tuple[int, bytes, bytes]
+
+
+class Happened(msgspec.Struct, frozen=True, gc=False):
+    """An event that alerts are held against, as the file of outcomes has it."""
+
+    account: str
+    at: datetime
+    type: str
+    source: str
+    id: str
+
+
 _encode = msgspec.json.encode
+decode_outcome = msgspec.json.Decoder(Happened).decode
 
 
 class Parts:
@@ -52,13 +65,7 @@ class Parts:
 
     def tell_outcome(self, place: int, event: Event) -> None:
         """What alerts are held against has happened."""
-        told = {
-            "account": event.subject,
-            "at": event.time,
-            "type": event.type,
-            "source": event.source,
-            "id": event.id,
-        }
+        told = Happened(event.subject, event.time, event.type, event.source, event.id)
         self.write("outcomes", [(place, _encode(event.subject), _encode(told))])
 
     def write(self, kind: str, lines: list[Line]) -> None:

@@ -5,7 +5,6 @@ Whoever reads the file deals its events out by account, and tells every lane how
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import signal
 import traceback
@@ -23,9 +22,9 @@ import msgspec
 from models.event import Event
 from streams.backtest.lane import Lane, LaneResult, SharedClock
 from streams.backtest.plan import Plan
+from streams.collector import uncollected
 
 CHUNK = 2_000  # events that are dealt out at once
-GC_THRESHOLD = (100_000, 50, 100)  # accounts hold no cycles; looking for some costs time
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Event]).decode
 
@@ -70,16 +69,17 @@ def replay(
     source, count = iter(events), 0
     first_ms = last_ms = None
     stopped = False
-    while not stopped and (chunk := list(islice(source, CHUNK))):
-        for event in chunk:
-            event.offset = count
-            count += 1
-        if first_ms is None:
-            first_ms = chunk[0].at
-        last_ms = chunk[-1].at
-        lanes.apply(chunk)
-        stopped = look(count)
-    results = lanes.finish(count, None if stopped else run_until_ms)
+    with uncollected():
+        while not stopped and (chunk := list(islice(source, CHUNK))):
+            for event in chunk:
+                event.offset = count
+                count += 1
+            if first_ms is None:
+                first_ms = chunk[0].at
+            last_ms = chunk[-1].at
+            lanes.apply(chunk)
+            stopped = look(count)
+        results = lanes.finish(count, None if stopped else run_until_ms)
     return Replayed(count, first_ms, last_ms, stopped, results)
 
 
@@ -174,14 +174,14 @@ def deal(events: Sequence[Event], lanes: int) -> list[list[Event]]:
 def run_lane(pipe: Connection[Any, Any], plan: Plan, name: str) -> None:
     """A process: stretches come in until the end of the log, then the result goes out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
-    gc.set_threshold(*GC_THRESHOLD)
     try:
-        lane = Lane(plan, name)
-        for first, clocks, events in _stretches(pipe):
-            if events is None:
-                pipe.send(lane.finish(first, clocks))
-                return
-            lane.follow(first, array("q", clocks), events)
+        with uncollected():
+            lane = Lane(plan, name)
+            for first, clocks, events in _stretches(pipe):
+                if events is None:
+                    pipe.send(lane.finish(first, clocks))
+                    return
+                lane.follow(first, array("q", clocks), events)
     except EOFError:
         return  # whoever started us has gone
     except Exception:

@@ -1,6 +1,6 @@
 """One run: from the input through the engine to the files that it leaves in a folder.
 
-    alerts.jsonl  alerts.parquet  scores.jsonl  scores.parquet  outcomes.jsonl  summary.json
+    alerts, scores, outcomes: .jsonl and .parquet each; summary.json
     bad-rows.jsonl, when there are any
 
 `docs/backtest.md` says what is in them. Reports and comparisons are made of these files.
@@ -25,7 +25,7 @@ from streams.backtest.parts import KINDS, merge_parts
 from streams.backtest.plan import Plan, limits_of
 from streams.backtest.processes import lanes_for, replay
 from streams.backtest.request import Request
-from streams.backtest.tables import ALERTS, OUTCOMES, SCORES, read_bad_rows, scan, write_parquet
+from streams.backtest.tables import TABLES, read_bad_rows, write_parquet
 from streams.codec import RawLimits
 
 Look = Callable[[int, float], bool]
@@ -76,7 +76,7 @@ class Ran:
 
     @property
     def outcomes(self) -> pl.LazyFrame:
-        return scan(self.folder / "outcomes.jsonl", OUTCOMES)
+        return pl.scan_parquet(self.folder / "outcomes.parquet")
 
     @property
     def bad_rows(self) -> pl.DataFrame:
@@ -109,8 +109,8 @@ def execute(request: Request, folder: Path, look: Look = go_on) -> Ran:
                 merge_parts(Path(parts), kind, names, folder / f"{kind}.jsonl")
     finally:
         bad.close()
-    write_parquet(folder / "alerts.jsonl", ALERTS, folder / "alerts.parquet")
-    write_parquet(folder / "scores.jsonl", SCORES, folder / "scores.parquet")
+    for kind, table in TABLES.items():
+        write_parquet(folder / f"{kind}.jsonl", table, folder / f"{kind}.parquet")
     return ran
 
 

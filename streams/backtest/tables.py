@@ -1,109 +1,124 @@
-"""The JSONL files of a run as Parquet and as frames of polars. After the engine, before the report.
+"""The JSONL files of a run as Parquet, and what tests and reports read of them.
 
-It streams: a run may say more than memory holds.
+After the engine. By pieces: a run may say more than memory holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
+import pyarrow as pa
+from pyarrow import parquet
 
-TEXT, NUMBER, TIME = pl.String(), pl.Float64(), pl.Datetime("us", "UTC")
-EVIDENCE = pl.List(
-    pl.Struct({"type": TEXT, "id": TEXT, "time": TEXT, "topic": TEXT, "partition": pl.Int32(),
-               "offset": pl.Int64()})
+from models.alert import decode_alert
+from models.score import decode_score
+from streams.backtest.parts import decode_outcome
+
+PIECE_LINES = 2_000
+TEXT, NUMBER, TIME = pa.string(), pa.float64(), pa.timestamp("us", "UTC")
+Row = dict[str, Any]
+
+
+class Table(NamedTuple):
+    """columns: of the Parquet file. row: of a line of the JSONL file."""
+
+    columns: pa.Schema
+    row: Callable[[bytes], Row]
+
+
+def _builtins(value: Any) -> Row:
+    """Instants stay what they are."""
+    row: Row = msgspec.to_builtins(value, builtin_types=(datetime,))
+    return row
+
+
+def _alert_row(line: bytes) -> Row:
+    """`key` as JSON; `rule` is rule, rule_version, rule_digest."""
+    row = _builtins(decode_alert(line))
+    rule = row["rule"]
+    flat = {"rule": rule["id"], "rule_version": rule["version"], "rule_digest": rule["digest"]}
+    return row | flat | {"key": msgspec.json.encode(row["key"]).decode()}
+
+
+def _score_row(line: bytes) -> Row:
+    """`stages` as JSON."""
+    row = _builtins(decode_score(line))
+    return row | {"stages": msgspec.json.encode(row["stages"]).decode()}
+
+
+EVIDENCE = pa.struct(
+    {"type": TEXT, "id": TEXT, "time": TIME, "topic": TEXT, "partition": pa.int32(),
+     "offset": pa.int64()}
 )  # fmt: skip
-Schema = dict[str, pl.DataType]
-
-ALERTS: Schema = {
-    "alert_id": TEXT,
-    "fingerprint": TEXT,
-    "key": TEXT,
-    "state": TEXT,
-    "step": TEXT,
-    "kind": TEXT,
-    "severity": TEXT,
-    "account": TEXT,
-    "rule": pl.Struct({"id": TEXT, "version": TEXT, "digest": TEXT}),
-    "occurred_at": TIME,
-    "due_at": TIME,
-    "why": TEXT,
-    "evidence": EVIDENCE,
-    "owner": TEXT,
-    "suggested_action": TEXT,
-    "score": NUMBER,
-    "weight": NUMBER,
-    "replay": TEXT,
+TABLES = {
+    "alerts": Table(
+        pa.schema(
+            {
+                "alert_id": TEXT,
+                "fingerprint": TEXT,
+                "key": TEXT,
+                "state": TEXT,
+                "step": TEXT,
+                "kind": TEXT,
+                "severity": TEXT,
+                "account": TEXT,
+                "rule": TEXT,
+                "rule_version": TEXT,
+                "rule_digest": TEXT,
+                "occurred_at": TIME,
+                "due_at": TIME,
+                "why": TEXT,
+                "evidence": pa.list_(EVIDENCE),
+                "owner": TEXT,
+                "suggested_action": TEXT,
+                "score": NUMBER,
+                "weight": NUMBER,
+                "replay": TEXT,
+            }
+        ),
+        _alert_row,
+    ),
+    "scores": Table(
+        pa.schema(
+            {
+                "score_id": TEXT,
+                "account": TEXT,
+                "task": TEXT,
+                "value": NUMBER,
+                "stages": TEXT,
+                "reasons": pa.list_(pa.struct({"rule": TEXT, "amount": NUMBER})),
+                "rules_digest": TEXT,
+                "occurred_at": TIME,
+                "replay": TEXT,
+            }
+        ),
+        _score_row,
+    ),
+    "outcomes": Table(
+        pa.schema({"account": TEXT, "at": TIME, "type": TEXT, "source": TEXT, "id": TEXT}),
+        lambda line: _builtins(decode_outcome(line)),
+    ),
 }
-SCORES: Schema = {
-    "score_id": TEXT,
-    "account": TEXT,
-    "task": TEXT,
-    "value": NUMBER,
-    "stages": TEXT,
-    "reasons": pl.List(pl.Struct({"rule": TEXT, "amount": NUMBER})),
-    "rules_digest": TEXT,
-    "occurred_at": TIME,
-    "replay": TEXT,
-}
-OUTCOMES: Schema = {"account": TEXT, "at": TIME, "type": TEXT, "source": TEXT, "id": TEXT}
 
 
-JSON = ("key", "stages")  # any fields in them: columns of JSON text
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_encode = msgspec.json.Encoder().encode
-
-
-def scan(jsonl: Path, schema: Schema) -> pl.LazyFrame:
-    """Of lines without free fields. `rule` of an alert is rule, rule_version, rule_digest here."""
-    if not jsonl.stat().st_size:  # of nothing polars can make nothing
-        lines = pl.LazyFrame(schema=schema)
-    else:
-        written = {n: TEXT if kind == TIME else kind for n, kind in schema.items()}
-        lines = pl.scan_ndjson(jsonl, schema=written)
-        times = [name for name, kind in schema.items() if kind == TIME]
-        lines = lines.with_columns(pl.col(times).str.to_datetime("%+", time_unit="us"))
-    if "rule" not in schema:
-        return lines
-    rule = pl.col("rule").struct
-    flat = [
-        rule.field("id").alias("rule"),
-        rule.field("version").alias("rule_version"),
-        rule.field("digest").alias("rule_digest"),
-    ]
-    return lines.with_columns(flat)
-
-
-def write_parquet(jsonl: Path, schema: Schema, target: Path) -> None:
-    """One row a line; `key` and `stages` as JSON."""
-    with NamedTemporaryFile(dir=target.parent, prefix=".lines-") as lines:
-        with jsonl.open("rb") as file:
-            lines.writelines(with_json_as_text(line) for line in file)
-        lines.flush()
-        scan(Path(lines.name), schema).sink_parquet(target)
+def write_parquet(jsonl: Path, table: Table, target: Path) -> None:
+    """One row a line."""
+    with jsonl.open("rb") as file, parquet.ParquetWriter(target, table.columns) as writer:
+        while lines := list(islice(file, PIECE_LINES)):
+            writer.write_table(pa.Table.from_pylist(list(map(table.row, lines)), table.columns))
 
 
 def read_bad_rows(jsonl: Path) -> pl.DataFrame:
     """A row each; places of files and of topics have other columns. raw: JSON."""
     lines = jsonl.read_bytes().splitlines() if jsonl.exists() else []
     rows = [msgspec.json.decode(line) for line in lines]
-    columns = dict.fromkeys(("file", "topic", "reason", "detail", "raw"), TEXT)
+    texts = dict.fromkeys(("file", "topic", "reason", "detail", "raw"), pl.String())
     places = dict.fromkeys(("line", "partition", "offset"), pl.Int64())
     named = [row | {"raw": msgspec.json.encode(row["raw"]).decode()} for row in rows]
-    return pl.DataFrame(named, schema=columns | places)
-
-
-def with_json_as_text(line: bytes) -> bytes:
-    r"""polars would write the text of free fields without escaping it.
-
-    >>> with_json_as_text(b'{"key":{"data.n":1}}')
-    b'{"key":"{\\"data.n\\":1}"}\n'
-    """
-    record = _decode(line)
-    for name in JSON:
-        if name in record:
-            record[name] = msgspec.Raw(_encode(bytes(record[name]).decode()))
-    return _encode(record) + b"\n"
+    return pl.DataFrame(named, schema=texts | places)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.alert import Alert, Evidence, RuleRef, State, encode_alert
 from models.errors import BadSetting
 from rules.loader import parse
 from streams.backtest.compare import compare
 from streams.backtest.outcome import ANY, Judged, Outcome, judge, parse_outcome
 from streams.backtest.plan import EventOutcome
-from streams.backtest.tables import ALERTS, OUTCOMES, SCORES, write_parquet
+from streams.backtest.tables import TABLES, write_parquet
 from tests.story import content_of
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAY_MS = 86_400_000
+TIME = pl.Datetime("us", "UTC")
 CHURN = Outcome(EventOutcome("trial.ended"), None, 10 * DAY_MS)
 BOOK = parse(content_of({"id": "quiet", "kind": "signal", "on": {"type": "a.b"}}))
 
@@ -38,9 +42,8 @@ def alerts(*told: Told, state: str = "firing", step: str = "due", tag: str = "")
         }
         for rule, account, day in told
     ]  # fmt: skip
-    schema: dict[str, Any] = {"occurred_at": ALERTS["occurred_at"]}
     names = ("rule", "account", "key", "state", "step", "fingerprint", "why")
-    return pl.LazyFrame(rows, schema=schema | dict.fromkeys(names, pl.String()))
+    return pl.LazyFrame(rows, schema={"occurred_at": TIME} | dict.fromkeys(names, pl.String()))
 
 
 def came(*told: tuple[str, float]) -> pl.LazyFrame:
@@ -48,7 +51,8 @@ def came(*told: tuple[str, float]) -> pl.LazyFrame:
         {"account": a, "at": START + day * DAY, "type": "t", "source": "s", "id": f"{day}"}
         for a, day in told
     ]
-    return pl.LazyFrame(rows, schema=OUTCOMES)
+    names = ("account", "type", "source", "id")
+    return pl.LazyFrame(rows, schema={"at": TIME} | dict.fromkeys(names, pl.String()))
 
 
 def scores(*told: tuple[str, float, float]) -> pl.LazyFrame:
@@ -56,8 +60,8 @@ def scores(*told: tuple[str, float, float]) -> pl.LazyFrame:
         {"account": a, "task": "momentum", "value": v, "occurred_at": START + day * DAY}
         for a, day, v in told
     ]
-    names: dict[str, Any] = {n: SCORES[n] for n in ("account", "task", "value", "occurred_at")}
-    return pl.LazyFrame(rows, schema=names)
+    names = {"account": pl.String(), "task": pl.String(), "value": pl.Float64()}
+    return pl.LazyFrame(rows, schema={**names, "occurred_at": TIME})
 
 
 def judged(told: pl.LazyFrame, outcomes: pl.LazyFrame, end_day: float = 100) -> Judged:
@@ -228,21 +232,32 @@ def test_every_alert_of_both_runs_is_told_once(old: set[Told], new: set[Told], n
         assert line["same"] + line["moved"] + line["added"] == len(new)
 
 
-def test_tables_hold_what_the_lines_say(tmp_path: Any) -> None:
+def test_tables_hold_what_the_lines_say(tmp_path: Path) -> None:
     """Keys stay JSON whatever they hold; instants have their microseconds or none."""
-    key = {"data.ticket": 'T-"1"\n\t\\ ü 票', "data.n": 1, "data.deep": None}
-    line = {
-        **dict.fromkeys(ALERTS), "key": key, "account": "株式会社 \"x\"",
-        "occurred_at": "2026-03-02T09:00:00.123456Z", "due_at": "2026-03-02T09:00:00Z",
-        "rule": {"id": "quiet", "version": "1.0.0", "digest": "d"}, "evidence": [], "score": 1,
-        "schema": "pathline.alert.v1", "emitted_at": None,
-    }  # fmt: skip
+    one = Evidence("a.b", "1", START, "log", 0, 7)
+    alert = Alert(
+        alert_id="1", fingerprint="2", key={"data.ticket": 'T-"1"\n\t\\ ü 票', "data.n": 1},
+        state=State.FIRING, step="match", kind="signal", severity="info", why="w\n",
+        account='株式会社 "x"', rule=RuleRef("quiet", "1.0.0", "d"), evidence=(one, one),
+        occurred_at=START + timedelta(microseconds=123_456), due_at=START, score=1.0,
+    )  # fmt: skip
     file = tmp_path / "alerts.jsonl"
-    file.write_text(json.dumps(line, ensure_ascii=False) + "\n", "utf-8")
-    write_parquet(file, ALERTS, tmp_path / "alerts.parquet")
-    [found] = pl.read_parquet(tmp_path / "alerts.parquet").to_dicts()
-    assert json.loads(found["key"]) == key
-    assert found["account"] == line["account"]
-    assert found["occurred_at"] == datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
-    assert found["due_at"] == datetime(2026, 3, 2, 9, tzinfo=UTC)
-    assert (found["rule"], found["rule_version"], found["score"]) == ("quiet", "1.0.0", 1.0)
+    file.write_bytes(encode_alert(alert) + b"\n" + encode_alert(alert) + b"\n")
+    write_parquet(file, TABLES["alerts"], tmp_path / "alerts.parquet")
+    found, same = pl.read_parquet(tmp_path / "alerts.parquet").to_dicts()
+    assert found == same
+    assert json.loads(found["key"]) == alert.key
+    assert (found["account"], found["why"], found["state"]) == (alert.account, "w\n", "firing")
+    assert found["occurred_at"] == alert.occurred_at
+    assert (found["due_at"], found["score"], found["owner"]) == (START, 1.0, None)
+    assert (found["rule"], found["rule_version"], found["rule_digest"]) == ("quiet", "1.0.0", "d")
+    assert found["evidence"] == [msgspec.structs.asdict(one)] * 2
+
+
+def test_a_table_of_nothing_has_its_columns(tmp_path: Path) -> None:
+    file = tmp_path / "nothing.jsonl"
+    file.touch()
+    for kind, table in TABLES.items():
+        write_parquet(file, table, tmp_path / f"{kind}.parquet")
+        frame = pl.read_parquet(tmp_path / f"{kind}.parquet")
+        assert (frame.height, frame.columns) == (0, table.columns.names)
