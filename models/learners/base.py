@@ -12,7 +12,7 @@ known a learner learns from exactly what was scored, and nothing from later leak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NewType, Protocol
@@ -89,6 +89,11 @@ class Learner(Protocol):
     @property
     def learned(self) -> int: ...
 
+    @property
+    def rows_kept(self) -> int:
+        """How many of the newest rows it goes on learning from, at most."""
+        ...
+
     def predict_many(self, rows: Sequence[Row]) -> Probabilities:
         """Probabilities of label 1, shape (len(rows),), within [0, 1]. Changes nothing."""
         ...
@@ -101,8 +106,16 @@ class Learner(Protocol):
         """At most `count` feature names with what each adds to the log odds, largest first."""
         ...
 
-    def dump(self) -> bytes:
-        """The whole state, versioned; `load` of the same class goes on with equal predictions."""
+    def dump(self, *, bare: bool = False) -> bytes:
+        """The whole state, versioned; `load` of the same class goes on with equal predictions.
+
+        bare: without the kept rows, so that it is small; such a one predicts, and learns on once
+        `refill` has given them back.
+        """
+        ...
+
+    def refill(self, examples: Iterable[Example]) -> None:
+        """The newest cases, the oldest first, with all of the kept rows at least."""
         ...
 
     @classmethod

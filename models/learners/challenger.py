@@ -8,7 +8,7 @@ and is somebody else's: ask `batch`, run `boosting.fit` on it in a worker proces
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import msgspec
@@ -91,6 +91,10 @@ class Challenger:
         return self.schema.hash
 
     @property
+    def rows_kept(self) -> int:
+        return self.settings.rows_max
+
+    @property
     def ready(self) -> bool:
         return self._fitted > 0
 
@@ -120,14 +124,14 @@ class Challenger:
         assert trees.features == len(self.schema.names), "grown from rows of this schema"
         self._trees, self._fitted = trees, learned
 
-    def dump(self) -> bytes:
-        width = len(self.schema.names)
-        kept = [values for values, _ in self._cases] or [np.empty((0, width), np.float32)]
+    def dump(self, *, bare: bool = False) -> bytes:
+        width, cases = len(self.schema.names), [] if bare else self._cases
+        kept = [values for values, _ in cases] or [np.empty((0, width), np.float32)]
         state = _State(
             VERSION, self.schema.names, self.schema.words, self.settings, self.learned,
             self._fitted, self._trees.dump(),
-            pack(np.array([len(values) for values, _ in self._cases], np.int32), "<i4"),
-            pack(np.array([label for _, label in self._cases], np.uint8), "|u1"),
+            pack(np.array([len(values) for values, _ in cases], np.int32), "<i4"),
+            pack(np.array([label for _, label in cases], np.uint8), "|u1"),
             pack(np.concatenate(kept), "<f4"),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
@@ -148,6 +152,10 @@ class Challenger:
             learner._keep(rows, label)
         learner.learned, learner._fitted, learner._trees = found.learned, found.fitted, trees
         return learner
+
+    def refill(self, examples: Iterable[Example]) -> None:
+        for example in examples:
+            self._keep(as_matrix(example.rows), example.label)
 
     def memory_bytes(self) -> int:
         return self._trees.memory_bytes() + sum(values.nbytes for values, _ in self._cases)

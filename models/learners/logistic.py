@@ -11,7 +11,7 @@ steps would take thousands of cases to get there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log
 from typing import Self
 
@@ -92,6 +92,10 @@ class Logistic:
     def schema_hash(self) -> str:
         return self.schema.hash
 
+    @property
+    def rows_kept(self) -> int:
+        return self.settings.buffer_rows if self.settings.replayed else 0
+
     def predict_many(self, rows: Sequence[Row]) -> Probabilities:
         weights = self._weights
         return _sigmoid(self._standard(as_matrix(rows)) @ weights[:-1] + weights[-1] + self._base())
@@ -110,8 +114,8 @@ class Logistic:
         added = self._standard(row.values[np.newaxis])[0] * self._weights[:-1]
         return largest(self.schema.names, added, count)
 
-    def dump(self) -> bytes:
-        pushed, rows, labels = self._buffer.state()
+    def dump(self, *, bare: bool = False) -> bytes:
+        pushed, rows, labels = self._buffer.bare() if bare else self._buffer.state()
         seen, mean, spread, weights, squares = (pack(array, "<f8") for array in self._arrays())
         state = _State(
             VERSION, self.schema.names, self.schema.words, self.settings, self.learned,
@@ -137,6 +141,10 @@ class Logistic:
         rows, labels = unpack(found.rows, "<f4", axes=2), unpack(found.labels, "|u1", axes=1)
         learner._buffer.restore(found.pushed, rows, labels)
         return learner
+
+    def refill(self, examples: Iterable[Example]) -> None:
+        if self.settings.replayed:
+            self._buffer.refill([(as_matrix(each.rows), each.label) for each in examples])
 
     def memory_bytes(self) -> int:
         return self._buffer.memory_bytes() + sum(a.nbytes for a in (*self._arrays(), self._scale))

@@ -7,7 +7,7 @@ too are judged on what was not known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import msgspec
@@ -68,6 +68,10 @@ class Mixture:
         return self.schema.hash
 
     @property
+    def rows_kept(self) -> int:
+        return max(member.rows_kept for member in self.members)
+
+    @property
     def weights(self) -> dict[str, float]:
         """Of each member; those that are ready sum to 1."""
         return dict(zip(self.settings.members, self._shares().tolist(), strict=True))
@@ -106,8 +110,8 @@ class Mixture:
         for member in self._refitted():
             member.take(trees, learned)
 
-    def dump(self) -> bytes:
-        members = [member.dump() for member in self.members]
+    def dump(self, *, bare: bool = False) -> bytes:
+        members = [member.dump(bare=bare) for member in self.members]
         return msgspec.msgpack.encode(
             _State(VERSION, self.schema.names, self.schema.words, self.settings, self.learned,
                    self._weights.tolist(), members)
@@ -131,6 +135,11 @@ class Mixture:
             raise BadInput("bad_model_state", "mixture: its members take other features")
         mixture.learned, mixture._weights = found.learned, weights
         return mixture
+
+    def refill(self, examples: Iterable[Example]) -> None:
+        newest = list(examples)
+        for member in self.members:
+            member.refill(newest)
 
     def memory_bytes(self) -> int:
         return sum(member.memory_bytes() for member in self.members)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from math import isfinite
 from typing import Any, ClassVar, Self
@@ -73,6 +73,10 @@ class RiverTree:
     def schema_hash(self) -> str:
         return self.schema.hash
 
+    @property
+    def rows_kept(self) -> int:
+        return 0
+
     def predict_many(self, rows: Sequence[Row]) -> Probabilities:
         return np.array([self._probability(_present(row)) for row in rows], np.float64)
 
@@ -93,7 +97,7 @@ class RiverTree:
             added[name] = whole - _log_odds(self._probability(without))
         return largest(self.schema.names, added, count)
 
-    def dump(self) -> bytes:
+    def dump(self, *, bare: bool = False) -> bytes:
         pickled = pickle.dumps(self._model, protocol=5)
         schema = self.schema
         return msgspec.msgpack.encode(
@@ -116,6 +120,9 @@ class RiverTree:
             raise BadInput("bad_model_state", f"a {type(model).__name__} is no {cls.__name__}")
         learner.learned, learner._model = found.learned, model
         return learner
+
+    def refill(self, examples: Iterable[Example]) -> None:
+        """Trees keep no rows."""
 
     def memory_bytes(self) -> int:
         """As River counts; `trees` times MEBIBYTES_MAX and what comes between two estimates."""

@@ -6,6 +6,8 @@ no state of a generator to keep: a learner that was loaded draws what the other 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +39,29 @@ class RowBuffer:
     def __len__(self) -> int:
         return min(self._pushed, self._rows_max)
 
+    def bare(self) -> tuple[int, Matrix, NDArray[np.uint8]]:
+        """As `state`, without the rows."""
+        return self._pushed, self._rows[:0], self._labels[:0]
+
+    def refill(self, cases: Sequence[tuple[Matrix, int]]) -> None:
+        """Give the rows back, those of the newest cases, the oldest first.
+
+        Raises BadInput when they are too few.
+        """
+        pushed, self._pushed = self._pushed, 0
+        for rows, label in cases:
+            self.push(rows, label)
+        if self._pushed < min(pushed, self._rows_max) or self._pushed > pushed:
+            raise BadInput("bad_model_state", f"a buffer lacks rows: {self._pushed} of {pushed}")
+        turn = (pushed - self._pushed) % self._rows_max  # each lies where it was pushed
+        if turn and len(self) == self._rows_max:
+            self._rows = np.roll(self._rows, turn, axis=0)
+            self._labels = np.roll(self._labels, turn)
+        self._pushed = pushed
+
     def push(self, rows: Matrix, label: int) -> None:
         """Rows with one label, shape (n, width)."""
+        assert len(self._rows) >= len(self), "a bare one is refilled first"
         rows = rows[-self._rows_max :]
         self._reserve(min(self._pushed + len(rows), self._rows_max))
         places = np.arange(self._pushed, self._pushed + len(rows)) % self._rows_max
@@ -57,7 +80,7 @@ class RowBuffer:
 
     def restore(self, pushed: int, rows: Matrix, labels: NDArray[np.uint8]) -> None:
         """Raises BadInput when the three do not belong together."""
-        expected = min(max(pushed, 0), self._rows_max)
+        expected = min(max(pushed, 0), self._rows_max) if len(rows) else 0  # or bare
         if rows.shape != (expected, self._rows.shape[1]) or labels.shape != (expected,):
             raise BadInput("bad_model_state", f"a buffer of {rows.shape}, {labels.shape}, {pushed}")
         self._pushed, self._rows, self._labels = pushed, rows, labels

@@ -14,6 +14,7 @@ from models.learners.base import Authenticated, Example, Learner, Row, Schema
 from models.learners.boosting import refit
 from models.learners.challenger import Refitted
 from models.learners.registry import LEARNERS, make
+from models.learners.row_buffer import RowBuffer
 
 SCHEMA = Schema(("hour", "amount", "age", "noise"), ("team",))
 CASES = 300  # so that each learner with fits has one behind it
@@ -136,3 +137,45 @@ def test_loaded_it_says_the_same_and_goes_on_learning_as_before(
     learn(other, following)
     assert other.predict_many(ASKED) == pytest.approx(one.predict_many(ASKED), abs=SAME)
     assert other.reasons(ASKED[0], 4) == one.reasons(ASKED[0], 4)
+
+
+@each
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 1_000), st.integers(1, 60))
+def test_bare_it_says_the_same_and_refilled_goes_on_learning_as_before(
+    name: str, seed: int, more: int
+) -> None:
+    """Equal to 1e-12; the rows come from the newest cases, more of them than it keeps."""
+    one, past = load(name), examples(1, CASES) + examples(seed, more, CASES)
+    learn(one, past[CASES:])
+    other = registry.load(name, Authenticated(one.dump(bare=True)))
+    assert other.predict_many(ASKED) == pytest.approx(one.predict_many(ASKED), abs=SAME)
+    other.refill(past)
+    following = examples(seed + 1, 300, CASES + more)
+    learn(one, following)
+    learn(other, following)
+    assert other.predict_many(ASKED) == pytest.approx(one.predict_many(ASKED), abs=SAME)
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=20),
+    st.lists(st.integers(1, 4), min_size=1, max_size=5),
+    st.integers(3, 12),
+)
+def test_a_buffer_that_was_refilled_draws_what_the_other_draws(
+    past: list[int], following: list[int], rows_max: int
+) -> None:
+    """Cases by their number of rows; the newest that hold all kept rows are enough."""
+    one, other = RowBuffer(1, rows_max), RowBuffer(1, rows_max)
+    cases = [(np.full((rows, 1), i, np.float32), i % 2) for i, rows in enumerate(past)]
+    for case in cases:
+        one.push(*case)
+    other.restore(*one.bare())
+    while len(cases) > 1 and sum(len(rows) for rows, _ in cases[1:]) >= rows_max:
+        del cases[0]
+    other.refill(cases)
+    for i, rows in enumerate(following):
+        for buffer in (one, other):
+            buffer.push(np.full((rows, 1), 100 + i, np.float32), 1)
+    for drawn, again in zip(one.draw(50, 7, 1), other.draw(50, 7, 1), strict=True):
+        assert drawn.tolist() == again.tolist()
