@@ -116,6 +116,10 @@ class Task(Form):
     score_at: Types = Field(min_length=1)
     features: FeaturesForm = FeaturesForm()
     learner: str = Field("logistic", description="name in the registry of learners")
+    shadow: str | None = Field(None, description="another one, on trial beside it")
+    thresholds: tuple[float, ...] = Field(
+        (), max_length=8, description="probabilities whose crossing is published, whatever the step"
+    )
     minimum: Minimum = Minimum()
 
     @model_validator(mode="after")
@@ -124,4 +128,12 @@ class Task(Form):
             raise ValueError("`negative` is missing: a learner needs both labels")
         if not self.positive and self.at_horizon != "positive":
             raise ValueError("write `positive`, or `at_horizon: positive` where silence is it")
+        return self
+
+    @model_validator(mode="after")
+    def _two_learners(self) -> Task:
+        if self.shadow == self.learner:
+            raise ValueError("`shadow` is another learner than `learner`")
+        if any(not 0 < threshold < 1 for threshold in self.thresholds):
+            raise ValueError("`thresholds` are probabilities between 0 and 1")
         return self

@@ -58,9 +58,10 @@ def _task(document: Document, book: RuleBook, faults: list[Fault]) -> Task | Non
 
 def _sense(task: Task, document: Document, rules: Mapping[str, AnyRule]) -> Iterator[Fault]:
     """What the form alone cannot see: the learner, and the rules whose alerts are labels."""
-    if task.learner not in LEARNERS:
-        message = f"no learner {task.learner!r}; {did_you_mean(task.learner, LEARNERS)}"
-        yield document.fault(("learner",), message)
+    for place, name in (("learner", task.learner), ("shadow", task.shadow)):
+        if name is not None and name not in LEARNERS:
+            message = f"no learner {name!r}; {did_you_mean(name, LEARNERS)}"
+            yield document.fault((place,), message)
     for side in ("positive", "negative"):
         for i, trigger in enumerate(getattr(task, side)):
             if isinstance(trigger, AlertTrigger):

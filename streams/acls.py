@@ -85,14 +85,19 @@ Made = tuple[str, tuple[Access, ...]]
 def _worker(settings: Settings, *agents: str) -> tuple[Access, ...]:
     """Agents in one process. It publishes its own rule set, so it writes those too."""
     topics = Topics(settings)
-    group = "-".join([settings.app_id, *agents]) if len(agents) == 1 else settings.app_id
+    apart = set(agents) != {"ingest", "follow"}
+    group = "-".join([settings.app_id, *sorted(agents)]) if apart else settings.app_id
     rights = [*_on(LOOK, *topics), *_on(BOTH, topics.rules, topics.interactions)]
     rights += _on(WRITE, topics.dead_letters)
     if "ingest" in agents:
         rights += _on(READ, topics.raw) + _on(BOTH, topics.ingest_changelog)
     if "follow" in agents:
         rights += _on(BOTH, topics.follow_changelog) + _on(WRITE, *_alerts(topics))
-        rights += _on(WRITE, topics.shadow_alerts, topics.scores)
+        rights += _on(WRITE, topics.shadow_alerts, topics.scores, topics.examples)
+        rights += _on(READ, topics.models)
+    if "learn" in agents:
+        rights += _on(BOTH, topics.examples, topics.learn_changelog)
+        rights += _on(WRITE, topics.models, topics.signals, topics.alert_state)
     # Offsets are committed in the group of the whole app, whichever group hands out partitions.
     rights += [Access(Kind.GROUP, name, READ) for name in {settings.app_id, group}]
     for agent in agents:
@@ -104,8 +109,9 @@ def _worker(settings: Settings, *agents: str) -> tuple[Access, ...]:
 def _publisher(settings: Settings) -> Made:
     topics = Topics(settings)
     rights = [*_on(BOTH, topics.rules), *_on(WRITE, topics.interactions)]
+    rights += _on(BOTH, topics.examples, topics.models)
     rights.append(Access(Kind.TRANSACTIONAL_ID, f"{settings.app_id}-rules", WRITE))
-    return "publishes rule sets and activates them", _merge(rights)
+    return "publishes rule sets and activates them, decides about models", _merge(rights)
 
 
 def _sender(settings: Settings) -> Made:
@@ -147,9 +153,13 @@ def _installer(settings: Settings) -> Made:
 
 
 ROLES: Mapping[str, Callable[[Settings], Made]] = {
-    "worker": lambda s: ("runs both agents: `pathline worker`", _worker(s, "ingest", "follow")),
+    "worker": lambda s: (
+        "runs all agents: `pathline worker`",
+        _worker(s, "ingest", "follow", *(["learn"] if s.scores else [])),
+    ),
     "ingest": lambda s: ("`pathline worker --agents ingest`", _worker(s, "ingest")),
     "follow": lambda s: ("`pathline worker --agents follow`", _worker(s, "follow")),
+    "learn": lambda s: ("`pathline worker --agents learn`", _worker(s, "learn")),
     "publisher": _publisher,
     "sender": _sender,
     "reader": _reader,

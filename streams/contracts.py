@@ -16,18 +16,23 @@ import yaml
 
 from models.alert import Alert
 from models.event import CloudEvent
+from models.learned_score import LearnedScore
 from models.score import Score
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-CHANNELS = {
-    "raw.interactions.v1": ("receive", "interaction.v1", "CloudEvents as sources send them"),
-    "pathline.interactions.v1": ("send", "interaction.v1", "validated, keyed by account"),
-    "pathline.sla-breaches.v1": ("send", "alert.v1", "alerts of sla rules"),
-    "pathline.journey-breaks.v1": ("send", "alert.v1", "alerts of absence rules"),
-    "pathline.signals.v1": ("send", "alert.v1", "alerts of sequence rules, and of feeds"),
-    "pathline.shadow-alerts.v1": ("send", "alert.v1", "alerts of rules with status shadow"),
-    "pathline.scores.v1": ("send", "score.v1", "momentum of accounts"),
-    "pathline.alert-state.v1": ("send", "alert.v1", "latest state by fingerprint, compacted"),
+CHANNELS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "raw.interactions.v1": ("receive", ("interaction.v1",), "CloudEvents as sources send them"),
+    "pathline.interactions.v1": ("send", ("interaction.v1",), "validated, keyed by account"),
+    "pathline.sla-breaches.v1": ("send", ("alert.v1",), "alerts of sla rules"),
+    "pathline.journey-breaks.v1": ("send", ("alert.v1",), "alerts of absence rules"),
+    "pathline.signals.v1": ("send", ("alert.v1",), "alerts of sequence rules, and of feeds"),
+    "pathline.shadow-alerts.v1": ("send", ("alert.v1",), "alerts of rules with status shadow"),
+    "pathline.scores.v1": (
+        "send",
+        ("score.v1", "score.v2"),
+        "momentum of accounts, learned scores; `schema` says which",
+    ),
+    "pathline.alert-state.v1": ("send", ("alert.v1",), "latest state by fingerprint, compacted"),
 }
 
 
@@ -36,6 +41,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "alert.v1": {"$schema": DIALECT, **_schema(Alert)},
         "score.v1": {"$schema": DIALECT, **_schema(Score)},
+        "score.v2": {"$schema": DIALECT, **_schema(LearnedScore)},
         "interaction.v1": {"$schema": DIALECT, **_schema(CloudEvent)},
     }
 
@@ -61,19 +67,23 @@ def _tidy(schema: Any) -> Any:
     return tidied
 
 
+def _message(contract: str) -> dict[str, Any]:
+    return {
+        "contentType": "application/json",
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./{contract}.json"},
+        },
+    }
+
+
 def asyncapi() -> dict[str, Any]:
     """AsyncAPI 3.0 (asyncapi.com/docs/reference/specification/v3.0.0)."""
     channels, operations = {}, {}
-    for address, (action, contract, summary) in CHANNELS.items():
+    for address, (action, contracts, summary) in CHANNELS.items():
         name = address.replace(".", "-")
-        message = {
-            "contentType": "application/json",
-            "payload": {
-                "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": {"$ref": f"./{contract}.json"},
-            },
-        }
-        channels[name] = {"address": address, "summary": summary, "messages": {contract: message}}
+        messages = {contract: _message(contract) for contract in contracts}
+        channels[name] = {"address": address, "summary": summary, "messages": messages}
         operations[f"{action}-{name}"] = {
             "action": action,
             "channel": {"$ref": f"#/channels/{name}"},

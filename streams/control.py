@@ -6,7 +6,8 @@ begin with NUL, which no account id does.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ TICK_KEY = b"\x00tick"
 RULES_KEY = b"\x00rules"
 FEED_KEY = b"\x00feed"
 ERASE_KEY = b"\x00erase"
+MODEL_KEY = b"\x00model"
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,13 +55,49 @@ class Erase(Control, frozen=True):
     account: str
 
 
+class UseModel(Control, frozen=True):
+    """A model scores from here on. digest: of its snapshot, empty: none does any more.
+
+    shadow: it takes the place beside the champion.
+    """
+
+    task: str
+    version: int
+    digest: str
+    shadow: bool = False
+
+
+class Grown(Control, frozen=True):
+    """Trees that were grown for a learner, among the examples. learned: cases that they are of."""
+
+    task: str
+    learner: str
+    learned: int
+    trees: bytes
+
+
+class Decide(Control, frozen=True):
+    """Somebody decides about the shadow of a task, among the examples: `promote` or `retire`."""
+
+    task: str
+    learner: str
+    what: Literal["promote", "retire"]
+    by: str
+    why: str
+
+
 KEYS: dict[type[Control], bytes] = {
     Tick: TICK_KEY,
     Activate: RULES_KEY,
     Feed: FEED_KEY,
     Erase: ERASE_KEY,
+    UseModel: MODEL_KEY,
 }
-_DECODERS = {key: msgspec.json.Decoder(kind) for kind, key in KEYS.items()}
+LEARN_KEYS: dict[type[Control], bytes] = {Grown: b"\x00grown", Decide: b"\x00decide"}
+"""Of those among the examples; the others are among the interactions."""
+
+_ALL_KEYS = KEYS | LEARN_KEYS
+_DECODERS = {key: msgspec.json.Decoder(kind) for kind, key in _ALL_KEYS.items()}
 
 
 def is_control(key: bytes | None) -> bool:
@@ -73,17 +111,19 @@ def encode_control(control: Control) -> tuple[bytes, bytes]:
     >>> encode_control(Tick(clock_ms=5))
     (b'\\x00tick', b'{"clock_ms":5,"v":1}')
     """
-    return KEYS[type(control)], msgspec.json.encode(control)
+    return _ALL_KEYS[type(control)], msgspec.json.encode(control)
 
 
-def parse_control(key: bytes, value: bytes | None) -> Control:
-    """The inverse. Raises BadInput for what this release does not understand.
+def parse_control(
+    key: bytes, value: bytes | None, kinds: Mapping[type[Control], bytes] = KEYS
+) -> Control:
+    """The inverse. Raises BadInput for what this release does not understand. kinds: that may be.
 
     >>> parse_control(b"\\x00tick", b'{"v":1,"clock_ms":5}')
     Tick(clock_ms=5, v=1)
     """
     decoder = _DECODERS.get(key)
-    if decoder is None:
+    if decoder is None or key not in kinds.values():
         raise BadInput("unknown_control", f"no control record has the key {key!r}")
     try:
         control = decoder.decode(value or b"")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from models.account import Account
 from models.errors import BadInput
+from models.event import Event
 from rules.context import Output
 from rules.engine import EngineFault
 from rules.partition import Partition
@@ -27,14 +28,18 @@ from streams.control import (
     Feed,
     Skew,
     Tick,
+    UseModel,
     is_control,
     parse_control,
 )
 from streams.job import Poison, Record, Snapshot
-from streams.position import damaged
+from streams.position import CASES, damaged
 from streams.quarantine import Quarantine
 from streams.rejects import Rejects
 from streams.seal import Seal
+
+if TYPE_CHECKING:
+    from streams.scoring import Scores  # brings numpy, which few workers need
 
 
 class FollowJob:
@@ -42,7 +47,8 @@ class FollowJob:
 
     wanted_digest: of the set that it is to have. rules_of: the rule set of a digest that a control
     record names; whoever feeds the job has loaded it before. skew: bounds ticks. state_bytes_max:
-    of an account, as it is written. seal: which control records count.
+    of an account, as it is written. seal: which control records count. scores: of the cases of its
+    accounts, when there are tasks.
     """
 
     tells_apart = True  # an account is hundreds of bytes, an alert is in a hurry
@@ -59,8 +65,10 @@ class FollowJob:
         seal: Seal,
         skew: Skew,
         state_bytes_max: int,
+        scores: Scores | None = None,
     ) -> None:
         self.partition = partition
+        self.scores = scores
         self._announcer = announcer
         self._rejects = rejects
         self._quarantine = Quarantine(partition, poison)
@@ -72,6 +80,9 @@ class FollowJob:
         self._applied = 0
         self._waiting: list[tuple[Output, int | None]] = []
         self._erased: list[str] = []
+        if scores is not None:
+            scores.follow(partition.rules)
+            self._quarantine.forget = scores.erase
 
     @property
     def clock(self) -> int:
@@ -79,10 +90,12 @@ class FollowJob:
 
     @property
     def outputs_waiting(self) -> bool:
-        return bool(self._waiting or self._rejects.waiting or self.partition.context.scores)
+        waits = self._waiting or self._rejects.waiting or self.partition.context.scores
+        return bool(waits or (self.scores and self.scores.waiting))
 
     def apply(self, records: Sequence[Record]) -> None:
-        advance, quarantine, waiting = self.partition.advance, self._quarantine, self._waiting
+        advance = self._score if self.scores else self.partition.advance
+        quarantine, waiting = self._quarantine, self._waiting
         for ahead, record in enumerate(records):
             if is_control(record.key):
                 self._steer(record, ahead)
@@ -103,6 +116,16 @@ class FollowJob:
                 since = record.timestamp
                 waiting += [(output, since) for output in outputs]
         self._rejects.seen(len(records))
+
+    def _score(self, event: Event) -> list[Output]:
+        """What the engine does, and then the cases; they take no notice of a repeat."""
+        assert self.scores is not None
+        stats = self.partition.stats
+        repeated = stats["repeated"]
+        outputs = self.partition.advance(event)
+        fresh = stats["repeated"] == repeated
+        self.scores.applied(outputs, self.partition.clock, event if fresh else None)
+        return outputs
 
     def _reject(self, record: Record, fault: BadInput, ahead: int) -> None:
         if fault.reason == Quarantine.REASON:
@@ -126,35 +149,51 @@ class FollowJob:
             return
         since = None if isinstance(control, Tick) else record.timestamp
         try:
-            outputs = self._obey(control)
+            outputs = self._obey(control, record.timestamp)
+            if self.scores is not None:
+                self.scores.applied(outputs, self.partition.clock)
         except Exception as error:
             _raise_poison(record, None, error)
         self._waiting += [(output, since) for output in outputs]
 
-    def _obey(self, control: Control) -> list[Output]:
+    def _obey(self, control: Control, appended_ms: int) -> list[Output]:
         match control:
             case Tick(clock_ms=clock_ms):
                 return self.partition.tick(clock_ms)
             case Activate(digest=digest):
-                return self.partition.activate(self._rules_of(digest))
+                outputs = self.partition.activate(self._rules_of(digest))
+                if self.scores is not None:
+                    self.scores.follow(self.partition.rules)
+                return outputs
             case Feed(feed=name, max_stale_ms=max_stale_ms, stale=stale, lead=lead):
                 return self.partition.feed(name, max_stale_ms, stale, lead)
             case Erase(account=account):
                 self.partition.erase(account)
                 self._erased.append(account)
                 self._quarantine.release(account)
+                if self.scores is not None:
+                    self.scores.erase(account)
+                return []
+            case UseModel():
+                if self.scores and (refusal := self.scores.use(control, appended_ms)):
+                    self.partition.stats[f"model:{refusal}"] += 1
                 return []
         raise AssertionError(f"a control record that nobody obeys: {control}")
 
     def snapshot(self, now_ms: int) -> Snapshot:
         partition = self.partition
         dirty = partition.dirty
-        changes: list[tuple[bytes, bytes | None]] = [(id.encode(), None) for id in self._erased]
+        changes: list[tuple[bytes, bytes | None]] = []
+        for id in self._erased:
+            changes += [(id.encode(), None), (CASES + id.encode(), None)]
         self._erased.clear()
         changes += [(id.encode(), self._encode(partition.account(id))) for id in dirty]
         dirty.clear()
         header = {**partition.header(), "rejects": self._rejects.header()}
         header |= {"sealed": True} if self.seal.closed else {}
+        if self.scores is not None:
+            changes += self.scores.changes(self._state_bytes_max)
+            header |= self.scores.header()
         return self.tell(now_ms)._replace(changes=changes, header=header)
 
     def _encode(self, account: Account) -> bytes:
@@ -172,6 +211,7 @@ class FollowJob:
         outputs = self._announcer.announce(self._waiting, now_ms)
         self._waiting.clear()
         outputs += self._announcer.announce_scores(self.partition.take_scores(), now_ms)
+        outputs += self.scores.outputs(now_ms) if self.scores else []
         stats = Counter(self.partition.stats)
         self.partition.stats.clear()
         stats["applied"] += self._applied - stats["repeated"]
@@ -180,10 +220,12 @@ class FollowJob:
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
         """Raises Unavailable when a later release wrote the state, BadSetting if it is damaged."""
-        stored = ((key.decode(), value) for key, value in blobs)
+        cases: list[tuple[bytes, bytes]] = []
         try:
-            confined = self.partition.restore(stored, dict(header))
-        except DAMAGED as error:
+            confined = self.partition.restore(_accounts(blobs, cases), dict(header))
+            if self.scores is not None:
+                self.scores.restore(cases, header)
+        except (*DAMAGED, BadInput) as error:
             raise damaged("the record of an account", error) from None
         self._quarantine.restore(confined)
         self._rejects.restore(header["rejects"])
@@ -195,7 +237,9 @@ class FollowJob:
         return [Activate(digest=wanted)] if is_due else []
 
     def next_deadline(self) -> int | None:
-        return self.partition.next_deadline()
+        due = self.partition.next_deadline()
+        over = self.scores.book.accounts.next_due() if self.scores else None
+        return min(filter(None, (due, over)), default=None)
 
     @property
     def rules_digest(self) -> str:
@@ -211,6 +255,17 @@ class FollowJob:
             "pathline_deadlines_open": len(self.partition.context.heap),
             "pathline_deadlines_overdue": self.partition.count_due(until_ms),
         }
+
+
+def _accounts(
+    blobs: Iterable[tuple[bytes, bytes]], cases: list[tuple[bytes, bytes]]
+) -> Iterator[tuple[str, bytes]]:
+    """The accounts among the records of the changelog; those of cases are put aside."""
+    for key, value in blobs:
+        if key.startswith(CASES):
+            cases.append((key, value))
+        else:
+            yield key.decode(), value
 
 
 def _raise_poison(record: Record, account: str | None, error: Exception) -> NoReturn:

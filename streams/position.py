@@ -14,6 +14,7 @@ import msgspec
 from models.errors import BadSetting, Unavailable
 
 VERSION = 1
+CASES = b"\x00score\x00"  # what begins so in a changelog is state of cases (streams/scoring.py)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
@@ -37,6 +38,15 @@ def position_key(partition: int) -> bytes:
     b'\x00pos:3'
     """
     return b"\x00pos:%d" % partition
+
+
+def is_state(key: bytes) -> bool:
+    """Whether a record of a changelog is a job's own; the others are the shell's.
+
+    >>> is_state(b"acme"), is_state(CASES + b"acme"), is_state(position_key(3))
+    (True, True, False)
+    """
+    return key[:1] != b"\0" or key.startswith(CASES)
 
 
 def encode_position(position: Position, clock: int) -> bytes:

@@ -8,7 +8,7 @@ offset of the culprit known; this time the culprit is set aside before the engin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from models.errors import BadInput
 from rules.partition import Partition
@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 class Quarantine:
     """watches: whether `check` may say no to anything; spares the others the call.
 
-    poison: what broke the engine when it was read before.
+    poison: what broke the engine when it was read before. forget: whoever keeps more of an account
+    is told that it is set aside.
     """
 
     REASON = "account_quarantined"
@@ -31,6 +32,7 @@ class Quarantine:
         for known in poison:
             self._poison.setdefault(known.offset, []).append(known)
         self._accounts: set[str] = set()
+        self.forget: Callable[[str], None] = lambda account: None
         self.watches = bool(poison)
 
     def restore(self, accounts: Iterable[str]) -> None:
@@ -63,5 +65,6 @@ class Quarantine:
         account.cases.clear()
         self._partition.dirty.add(id)
         self._accounts.add(id)
+        self.forget(id)
         self.watches = True
         log.error("an account is in quarantine; its dead letters say why")

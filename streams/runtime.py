@@ -24,7 +24,13 @@ from streams.control import Control, Tick, encode_control
 from streams.job import Job, Poison, Record, TooManyRejects
 from streams.metrics import Metrics
 from streams.ports import Appender, Die, Horizon, Source, Store, Writer
-from streams.position import Position, check_position, decode_position, position_key
+from streams.position import (
+    Position,
+    check_position,
+    decode_position,
+    is_state,
+    position_key,
+)
 from streams.shard import Batch, Pace, Shard, Verdict
 
 log = logging.getLogger(__name__)
@@ -114,8 +120,8 @@ class Runtime:
             job = await self.agent.make_job(partition, position.header, shard.poison)
             if position.header:
                 with uncollected():
-                    accounts = ((k, v) for k, v in blobs.items() if k[:1] != b"\0")
-                    job.restore(accounts, position.header)
+                    state = ((k, v) for k, v in blobs.items() if is_state(k))
+                    job.restore(state, position.header)
         except (BadRule, BadSetting, Unavailable) as refusal:
             ports.die(REFUSED, str(refusal))
         shard.open(job, position, ports.clock.steady_s())

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     alerts_retention_d: float = Field(
         90, gt=0, description="d; for services that subscribe late or read again"
     )
+    examples_retention_d: float = Field(
+        30, gt=0, description="d; examples are kept: what an outage of `learn` may last"
+    )
     dead_letters_retention_d: float = Field(
         14, gt=0, description="d; to mend and replay; they hold original bytes, so not longer"
     )
@@ -120,6 +123,23 @@ class Settings(BaseSettings):
     )
     momentum_step: float = Field(
         0.1, gt=0, description="points; a momentum that has moved by more is published"
+    )
+    scores: bool = Field(
+        False,
+        description="learned scores: cases are scored as PATHLINE_TASKS say, and learned from once"
+        " their label is known; the same for all workers",
+    )
+    score_step: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="probability; a score that has moved by as much is published again",
+    )
+    model_every_cases: int = Field(
+        50, ge=1, description="cases that are learned between two versions of a model, at least"
+    )
+    model_every_s: float = Field(
+        60, ge=0, description="s; between two versions of a model, at least"
     )
     checkpoint_s: float = Field(
         2.0, gt=0, description="s; the state of a partition is written this often, when it moved"

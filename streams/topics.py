@@ -93,7 +93,16 @@ class Topics:
         self.signals = ours("signals", "alerts: something happened", alerts)
         self.shadow_alerts = ours("shadow-alerts", "alerts of rules in status shadow", alerts)
         self.alert_state = ours("alert-state", "the latest state of each alert", COMPACT)
-        self.scores = ours("scores", "scores of accounts: momentum", alerts)
+        self.scores = ours("scores", "scores of accounts: momentum, learned ones", alerts)
+        self.examples = ours(
+            "examples", "cases whose label is known, to learn from", kept(s.examples_retention_d)
+        )
+        self.models = ours(
+            "models",
+            "snapshots of models, by task and version",
+            COMPACT | {"message.timestamp.type": "LogAppendTime"},  # they are looked for by time
+            partitions=1,
+        )
         self.rules = ours("rules", "published rule sets, by digest", COMPACT, partitions=1)
         room = {"max.message.bytes": str(s.message_bytes_max + DEAD_HEADERS_BYTES)}
         letters = kept(s.dead_letters_retention_d) | room
@@ -103,6 +112,9 @@ class Topics:
         )
         self.follow_changelog = topic(
             f"{s.app_id}-follow-changelog", "accounts: state of the agent follow", changelog()
+        )
+        self.learn_changelog = topic(
+            f"{s.app_id}-learn-changelog", "learners: state of the agent learn", changelog()
         )
 
     def __iter__(self) -> Iterator[Topic]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.account import Limits
 from models.errors import BadInput
@@ -17,8 +17,10 @@ from rules.partition import Partition
 from streams.announce import Announcer
 from streams.control import (
     FEED_KEY,
+    MODEL_KEY,
     RULES_KEY,
     Activate,
+    UseModel,
     is_control,
     parse_control,
     skew_of,
@@ -32,12 +34,15 @@ from streams.settings import Settings
 from streams.shelf import RuleShelf
 from streams.topics import Topics
 
+if TYPE_CHECKING:
+    from streams.scorers import Scorers  # brings numpy, which few workers need
+
 NAME = "follow"
 AWAKE_AT_ONCE = 200  # accounts made out of their bytes between two looks at other work
 
 
 class FollowAgent:
-    """Makes the jobs of `follow` (streams/runtime.py, Agent)."""
+    """Makes the jobs of `follow` (streams/runtime.py, Agent). scorers: when there are tasks."""
 
     name = NAME
 
@@ -47,8 +52,10 @@ class FollowAgent:
         topics: Topics,
         shelf: RuleShelf,
         keyring: Keyring | None = None,
+        scorers: Scorers | None = None,
     ) -> None:
         self.source = topics.interactions.name
+        self._scorers = scorers
         self._keyring = keyring
         self._shelf = shelf
         self._dead_letters = topics.dead_letters.name
@@ -98,12 +105,14 @@ class FollowAgent:
             seal=seal,
             skew=self._skew,
             state_bytes_max=self._state_bytes_max,
+            scores=await self._scorers.make(engine, header) if self._scorers else None,
         )
 
     async def prepare(self, job: Job, records: Sequence[Record]) -> None:
-        """Load the rule sets that the records activate. Raises like `make_job`."""
+        """Load the rule sets and models that the records activate. Raises like `make_job`."""
         assert isinstance(job, FollowJob)
         ahead = job.seal.fork()
+        models: list[tuple[UseModel, int]] = []
         for record in records:
             if not is_control(record.key) or ahead.check(record):
                 continue
@@ -112,8 +121,15 @@ class FollowAgent:
                     control = parse_control(RULES_KEY, record.value)
                     assert isinstance(control, Activate)
                     await self._shelf.load(control.digest)
+            if record.key == MODEL_KEY and self._scorers:
+                with suppress(BadInput):
+                    control = parse_control(MODEL_KEY, record.value)
+                    assert isinstance(control, UseModel)
+                    models.append((control, record.timestamp))
             if record.key in (RULES_KEY, FEED_KEY):
                 await _wake(job.partition)
+        if self._scorers and models:
+            await self._scorers.load(models)
 
 
 async def _wake(partition: Partition) -> None:

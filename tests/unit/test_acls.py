@@ -24,13 +24,17 @@ def may(role: str, operation: str) -> set[str]:
 
 
 def test_a_worker_writes_all_but_the_raw_topic() -> None:
-    assert may("worker", "Write") == {topic.name for topic in TOPICS} - {TOPICS.raw.name}
+    """With learned scores; without them it learns nothing."""
+    both = load_roles(SETTINGS.model_copy(update={"scores": True}))["worker"].rights
+    written = {r.name for r in both if r.kind == "topic" and "Write" in r.operations}
+    assert written == {topic.name for topic in TOPICS} - {TOPICS.raw.name}
 
 
 def test_nobody_but_workers_writes_changelogs_or_alerts() -> None:
     guarded = {TOPICS.follow_changelog.name, TOPICS.ingest_changelog.name}
+    guarded |= {TOPICS.learn_changelog.name}
     guarded |= {TOPICS.alerts(name).name for name in ("sla-breaches", "journey-breaks", "signals")}
-    others = set(ROLES) - {"worker", "ingest", "follow"}
+    others = set(ROLES) - {"worker", "ingest", "follow", "learn"}
     assert {role for role in others if may(role, "Write") & guarded} == set()
 
 

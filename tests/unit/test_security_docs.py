@@ -29,7 +29,7 @@ def test_every_defended_door_names_a_test() -> None:
 
 def test_the_guide_lists_the_roles() -> None:
     listed = set(re.findall(r"^\| `(\w+)`", GUIDE, re.M))
-    assert listed | {"ingest", "follow"} == set(ROLES)
+    assert listed | {"ingest", "follow", "learn"} == set(ROLES)
 
 
 def test_settings_and_targets_that_are_named_exist() -> None:

@@ -92,8 +92,8 @@ def test_a_password_shows_nowhere(setting) -> None:
 
 
 def test_every_setting_has_a_reason_and_a_number_its_unit() -> None:
-    amounts = ("records", "events", "ids", "of every", "copies", "share", "0:")
-    units = ("s;", "d;", "bytes;", "points;", *amounts)
+    amounts = ("records", "events", "ids", "of every", "copies", "share", "cases", "0:")
+    units = ("s;", "d;", "bytes;", "points;", "probability;", *amounts)
     for name, field in Settings.model_fields.items():
         assert field.description, f"{name} has no description"
         if field.annotation in (int, float):

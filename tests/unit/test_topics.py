@@ -43,10 +43,13 @@ def test_the_names_are_those_of_the_design() -> None:
         "pathline.shadow-alerts.v1",
         "pathline.alert-state.v1",
         "pathline.scores.v1",
+        "pathline.examples.v1",
+        "pathline.models.v1",
         "pathline.rules.v1",
         "pathline.dead-letters.v1",
         "pathline-ingest-changelog",
         "pathline-follow-changelog",
+        "pathline-learn-changelog",
     ]
 
 
@@ -57,7 +60,7 @@ def test_two_teams_on_one_cluster_share_the_raw_topic_alone() -> None:
 
 
 def test_a_changelog_is_compacted_and_never_deleted(topics: Topics) -> None:
-    for topic in (topics.ingest_changelog, topics.follow_changelog):
+    for topic in (topics.ingest_changelog, topics.follow_changelog, topics.learn_changelog):
         assert topic.config["cleanup.policy"] == "compact"
         assert "retention.ms" not in topic.config
 
