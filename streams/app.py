@@ -1,7 +1,9 @@
 """The composition root: the map of the data path, and the only place where it is wired.
 
     raw topic --BatchTransport--> ingest --one transaction--> interactions, dead letters
-    interactions --BatchTransport--> follow --one transaction--> alerts, alert-state, changelog
+    interactions --BatchTransport--> follow --one transaction--> alerts, alert-state, changelog,
+                                                                 scores, examples
+    examples --BatchTransport--> learn --one transaction--> models, interactions, changelog
     the watch over feeds and the ticks --plain records--> interactions
 
 Follow one event: transport.py, agents/ingest.py, follow_job.py, rules/partition.py,
@@ -13,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from models.errors import BadRule, BadSetting, PathlineError
+from rules.loader import RuleBook
 from streams.agents.follow import NAME as FOLLOW
 from streams.agents.follow import FollowAgent
 from streams.agents.ingest import NAME as INGEST
@@ -40,14 +43,22 @@ from streams.topics import Topics
 from streams.transport import BatchTopic, FaustSource
 from streams.writer import KafkaWriter
 
+if TYPE_CHECKING:
+    from streams.learned import Learned
+
 log = logging.getLogger(__name__)
 
 AGENTS = (INGEST, FOLLOW)
+LEARN = "learn"  # with PATHLINE_SCORES
+LEARN_STATE_S = 30.0  # between two states of the learners: they are large, and made anew quickly
 PUBLISHED_EVERY_S = 15.0  # between two looks at what is published, for the feeds that it needs
 
 
 class Composition:
-    """One worker. keyring: of control records. writer: another one, for fault tests."""
+    """One worker. keyring: of control records. book: of our folder, for the tasks of scoring.
+
+    writer: another one, for fault tests. Raises BadRule, BadSetting.
+    """
 
     def __init__(
         self,
@@ -57,6 +68,7 @@ class Composition:
         metrics: Metrics,
         die: Die,
         keyring: Keyring | None = None,
+        book: RuleBook | None = None,
         writer: type[KafkaWriter] = KafkaWriter,
     ) -> None:
         self.settings = settings
@@ -71,6 +83,11 @@ class Composition:
         self.appender = KafkaAppender(settings, Signer(keyring, clock) if keyring else None)
         raw = self.topics.raw.name
         self.horizon = RawHorizon(self.probe, raw, settings.partitions, clock)
+        self.learned: Learned | None = None
+        if settings.scores and book is not None:
+            from streams.learned import Learned  # brings numpy and River, which few workers need
+
+            self.learned = Learned(settings, self.topics, book, keyring, self.appender, clock)
 
     def compose(self, agents: Sequence[str]) -> PathlineApp:
         """The app with these agents, not started."""
@@ -89,11 +106,16 @@ class Composition:
         return app
 
     def _agent(self, name: str) -> Agent:
+        settings, topics, learned = self.settings, self.topics, self.learned
         feeds = {name for name, _ in self.shelf.feeds}
         agents: dict[str, Callable[[], Agent]] = {
-            INGEST: lambda: IngestAgent(self.settings, self.topics, feeds),
-            FOLLOW: lambda: FollowAgent(self.settings, self.topics, self.shelf, self.keyring),
+            INGEST: lambda: IngestAgent(settings, topics, feeds),
+            FOLLOW: lambda: FollowAgent(
+                settings, topics, self.shelf, self.keyring, learned.scorers() if learned else None
+            ),
         }
+        if learned:
+            agents[LEARN] = learned.learn
         return agents[name]()
 
     def _add(self, app: PathlineApp, agent: Agent) -> Runtime:
@@ -112,7 +134,8 @@ class Composition:
         )
         is_ingest = agent.name == INGEST
         delay_s = settings.ingest_delay_s if is_ingest else settings.output_delay_s
-        pace = Pace(settings.checkpoint_s, delay_s, settings.tick_every_s)
+        state_s = LEARN_STATE_S if agent.name == LEARN else settings.checkpoint_s
+        pace = Pace(state_s, delay_s, settings.tick_every_s)
         lateness_ms = int(settings.lateness_s * 1000)
         limits = Limits(pace, settings.uncommitted_records_max, lateness_ms)
         runtime = Runtime(agent, layout, ports, limits)

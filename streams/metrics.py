@@ -75,6 +75,28 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("agent", "partition"),
     ),
     "pathline_queued_batches": ("Fetched batches that wait for the agent", ("agent",)),
+    "pathline_cases_pending": (
+        "Scored cases whose label is not known yet",
+        ("task", "partition"),
+    ),
+    "pathline_model_info": (
+        "1 for the model that scores a task in a partition; role: champion, shadow",
+        ("task", "role", "model", "partition"),
+    ),
+    "pathline_model_version": ("Newest version that was published", ("task",)),
+    "pathline_model_learned_cases": ("Matured cases that were learned", ("task", "learner")),
+    "pathline_model_memory_bytes": ("What a learner occupies, about", ("task", "learner")),
+    "pathline_model_judged_cases": (
+        "Matured cases in the window over which its scores are judged",
+        ("task", "learner"),
+    ),
+    "pathline_model_auc": (
+        "Area under the ROC curve of what was said of matured cases, over the window",
+        ("task", "learner"),
+    ),
+    "pathline_model_log_loss": ("Their log loss, in nats", ("task", "learner")),
+    "pathline_model_brier_score": ("Their Brier score", ("task", "learner")),
+    "pathline_model_calibration_error": ("Their calibration error", ("task", "learner")),
     "pathline_rules_info": (
         "1 for the rule set that is active in a partition",
         ("digest", "partition"),
@@ -106,6 +128,15 @@ class Metrics(Collector):
         )  # fmt: skip
         self.refused = self._counter(
             "control_records_refused", "Control records that do not count, by reason", ("reason",)
+        )
+        self.drifts = self._counter(
+            "drifts", "Times that the error or an input of a model has drifted", ("task",)
+        )
+        self.models_refused = self._counter(
+            "models_refused", "Models that are not scored with, by reason", ("reason",)
+        )
+        self.scoring_seconds = self._counter(
+            "scoring_seconds", "Time spent on cases and scores, and on learning", ("agent",)
         )
         self.changelog_records = self._counter(
             "changelog_records", "Changelog records read: to recover a table, or as a standby",
@@ -146,7 +177,7 @@ class Metrics(Collector):
 
     def _count(self, agent: str, name: str, count: int) -> None:
         """The names that jobs use: `applied`, `reject:REASON`, `refuse:REASON`,
-        `alert:RULE:STATE`, others.
+        `alert:RULE:STATE`, `drift:TASK`, `model:REASON`, `scoring_ns`, others.
         """
         kind, _, rest = name.partition(":")
         if kind == "reject":
@@ -154,6 +185,12 @@ class Metrics(Collector):
             self.dead_letters.labels(agent, rest).inc(count)
         elif kind == "refuse":
             self.refused.labels(rest).inc(count)
+        elif kind == "drift":
+            self.drifts.labels(rest).inc(count)
+        elif kind == "model":
+            self.models_refused.labels(rest).inc(count)
+        elif name == "scoring_ns":
+            self.scoring_seconds.labels(agent).inc(count / 1e9)
         elif kind == "alert":
             rule, _, state = rest.rpartition(":")
             self.alerts.labels(rule, state).inc(count)

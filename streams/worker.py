@@ -78,7 +78,8 @@ def serve(settings: Settings, agents: Sequence[str], book: RuleBook, **changes: 
     asyncio.run(prepare(settings, shelf, signer))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = Composition(settings, shelf, clock, metrics, die, keyring, **changes).compose(agents)
+    composition = Composition(settings, shelf, clock, metrics, die, keyring, book, **changes)
+    app = composition.compose(agents)
     metrics.gauges = lambda: read_gauges(app, settings, clock)
     health = HealthServer(settings.metrics_host, settings.metrics_port, app, metrics, clock)
     worker = PathlineWorker(app, health, loop=loop)
@@ -127,6 +128,10 @@ async def prepare(settings: Settings, shelf: RuleShelf, signer: Signer | None) -
 def read_gauges(app: PathlineApp, settings: Settings, clock: Clock) -> Iterator[Reading]:
     """All gauges of this worker."""
     yield from read_rules(app.runtimes)
+    if settings.scores:
+        from streams.model_gauges import read_models  # brings numpy, which few workers need
+
+        yield from read_models(app.runtimes)
     yield from read_standbys(app.stores)
     remaining = (
         cast(TableManager, app.tables).recovery.active_remaining_total() if app.in_recovery else 0

@@ -1,0 +1,291 @@
+"""What `learn` does with one partition of the examples: each is learned once, models come out.
+
+Decodes, hands to the course of its task (models/learners/course.py), and says of each new version:
+the snapshot to the topic of models, and a control record into every partition of the interactions,
+from which on it scores. The state in the changelog is small: what learners keep of their rows lies
+there example by example, as it came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from models.errors import BadInput
+from models.learners.base import Authenticated
+from models.learners.course import Course
+from models.learners.drift import Drift
+from models.learners.example_record import ExampleRecord, parse_example
+from models.learners.trees import Trees
+from streams.clock import Clock
+from streams.control import (
+    LEARN_KEYS,
+    Control,
+    Decide,
+    Grown,
+    UseModel,
+    encode_control,
+    is_control,
+    parse_control,
+)
+from streams.drift_alert import drift_alert
+from streams.job import Out, Record, Snapshot
+from streams.keyring import HEADER, Keyring
+from streams.model_shelf import digest_of, model_key
+from streams.position import damaged
+from streams.rejects import Rejects
+from streams.seal import Seal
+from streams.topics import Topics
+
+STATE_VERSION = 1
+VERSIONS_KEPT = 20  # of a task's models; older ones leave the topic
+
+
+class Pacing(NamedTuple):
+    """Between two versions of a model: cases at least, and ms."""
+
+    cases: int
+    ms: int
+
+
+class _Kept(msgspec.Struct, array_like=True, frozen=True):
+    """A course in the changelog. signature: by us, when there is a key."""
+
+    v: int
+    signature: bytes | None
+    state: bytes
+
+
+class LearnJob:
+    """One partition of the examples.
+
+    courses: a new one for each task that may be met here. place: changelog and partition, for
+    signatures. seal: which control records count. clock: measures what this costs.
+    """
+
+    clock = 0
+    tells_apart = True
+
+    def __init__(
+        self,
+        courses: Callable[[str], Course | None],
+        topics: Topics,
+        place: tuple[str, int],
+        rejects: Rejects,
+        stats: Counter[str],
+        *,
+        pacing: Pacing,
+        seal: Seal,
+        keyring: Keyring | None,
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self.courses: dict[str, Course] = {}
+        self.seal = seal
+        self._make = courses
+        self._topics = topics
+        self._place = place
+        self._rejects = rejects
+        self._stats = stats
+        self._pacing = pacing
+        self._keyring = keyring
+        self._outputs: list[Out] = []
+        self._changes: dict[bytes, bytes | None] = {}
+        self._dirty: set[str] = set()
+
+    @property
+    def partition(self) -> int:
+        return self._place[1]
+
+    @property
+    def outputs_waiting(self) -> bool:
+        return bool(self._outputs or self._rejects.waiting)
+
+    def apply(self, records: Sequence[Record]) -> None:
+        began_s = self._clock.steady_s()
+        for ahead, record in enumerate(records):
+            try:
+                if is_control(record.key):
+                    self._steer(record)
+                else:
+                    self._learn(record)
+            except BadInput as fault:
+                self._rejects.add(record, fault, ahead)
+        self._rejects.seen(len(records))
+        self._stats["scoring_ns"] += round((self._clock.steady_s() - began_s) * 1e9)
+
+    def course(self, task: str) -> Course | None:
+        """Of a task; None: nobody knows the task here."""
+        if task not in self.courses and (made := self._make(task)) is not None:
+            self.courses[task] = made
+        return self.courses.get(task)
+
+    def _learn(self, record: Record) -> None:
+        found = parse_example(record.value)
+        course = self.course(found.task)
+        if course is None:
+            self._stats["example_unknown_task"] += 1  # a task that was given up
+            return
+        try:
+            example = course.read(found)
+        except BadInput as fault:
+            if fault.reason != "example_other_schema":
+                raise
+            self._stats[fault.reason] += 1  # from before the task changed
+            return
+        number = course.first + len(course.sizes)
+        drifts = course.learn(found, example)
+        self._stats["applied"] += 1
+        self._dirty.add(found.task)
+        self._changes[_example_key(found.task, number)] = record.value
+        for gone in course.let_go():
+            self._changes[_example_key(found.task, gone)] = None
+        for drift in drifts:
+            self._tell_drift(found.task, course, drift)
+        grown = course.learned - course.published
+        if grown >= self._pacing.cases and (
+            record.timestamp - course.published_ms >= self._pacing.ms
+        ):
+            self._publish(found.task, course, record.timestamp)
+
+    def _steer(self, record: Record) -> None:
+        if refusal := self.seal.check(record):
+            self._stats[f"refuse:{refusal}"] += 1
+            return
+        control = parse_control(record.key or b"", record.value, LEARN_KEYS)
+        assert isinstance(control, Grown | Decide)
+        course = self.course(control.task)
+        if course is None or control.learner not in course.learners:
+            self._stats["learn_control_unknown"] += 1
+            return
+        self._dirty.add(control.task)
+        if isinstance(control, Grown):
+            self._take(course, control)
+        elif control.what == "promote" and course.promote(control.learner):
+            self._publish(control.task, course, record.timestamp)
+        elif control.what == "retire" and course.retire(control.learner):
+            self._use(UseModel(task=control.task, version=course.version, digest="", shadow=True))
+
+    def _take(self, course: Course, grown: Grown) -> None:
+        trees = Trees.load(grown.trees)
+        if trees.features != len(course.encoder.schema.names):
+            raise BadInput("bad_model_state", "trees of other features")
+        dict(course.fits())[grown.learner].take(trees, grown.learned)
+
+    def _publish(self, task: str, course: Course, now_ms: int) -> None:
+        """New versions of the champion and of the shadow, at once. now_ms: append time."""
+        course.published, course.published_ms = course.learned, now_ms
+        for name, shadow in ((course.champion, False), (course.shadow, True)):
+            if name is None:
+                continue
+            course.version += 1
+            sealed = course.seal(name, course.version)
+            models = self._topics.models.name
+            key = model_key(task, course.version)
+            self._outputs.append(Out(models, key, sealed, partition=0))
+            if course.version > VERSIONS_KEPT:
+                old = model_key(task, course.version - VERSIONS_KEPT)
+                self._outputs.append(Out(models, old, None, partition=0))
+            self._use(
+                UseModel(task=task, version=course.version, digest=digest_of(sealed), shadow=shadow)
+            )
+            self._stats["models_published"] += 1
+
+    def _use(self, control: UseModel) -> None:
+        key, value = encode_control(control)
+        log = self._topics.interactions
+        self._outputs += [Out(log.name, key, value, partition=p) for p in range(log.partitions)]
+
+    def _tell_drift(self, task: str, course: Course, drift: Drift) -> None:
+        self._stats[f"drift:{task}"] += 1
+        self._outputs += drift_alert(self._topics, task, course.task.title, drift)
+
+    def snapshot(self, now_ms: int) -> Snapshot:
+        changes = list(self._changes.items())
+        self._changes = {}
+        for task in self._dirty:
+            key, state = task.encode(), self.courses[task].dump()
+            changes.append((key, self._signed(key, state, now_ms)))
+        self._dirty.clear()
+        header: dict[str, Any] = {"rejects": self._rejects.header()}
+        header |= {"sealed": True} if self.seal.closed else {}
+        return self.tell(now_ms)._replace(changes=changes, header=header)
+
+    def _signed(self, key: bytes, state: bytes, now_ms: int) -> bytes:
+        ring = self._keyring
+        signature = ring.sign(*self._place, key, state, now_ms) if ring else None
+        return msgspec.msgpack.encode(_Kept(STATE_VERSION, signature, state))
+
+    def tell(self, now_ms: int) -> Snapshot:
+        outputs = [self._finish(out, now_ms) for out in self._outputs]
+        self._outputs = []
+        stats = self._stats.copy()
+        self._stats.clear()
+        return Snapshot([], {}, outputs + self._rejects.take(), stats)
+
+    def _finish(self, out: Out, now_ms: int) -> Out:
+        """Signed, where it is a model or speaks of one."""
+        signed = out.topic in (self._topics.models.name, self._topics.interactions.name)
+        if self._keyring is None or not signed or out.value is None:
+            return out
+        assert out.partition is not None
+        assert out.key is not None
+        signature = self._keyring.sign(out.topic, out.partition, out.key, out.value, now_ms)
+        return out._replace(headers=[(HEADER, signature)])
+
+    def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
+        """Raises BadSetting for a state that is damaged, or not signed as it should be."""
+        states: dict[str, bytes] = {}
+        examples: dict[str, dict[int, bytes]] = {}
+        for key, value in blobs:
+            name, _, number = key.decode().partition("\0")
+            if number:
+                examples.setdefault(name, {})[int(number)] = value
+            else:
+                states[name] = value
+        for task, value in states.items():
+            if course := self.course(task):
+                self._restore(task, course, value, examples.get(task, {}))
+        self._rejects.restore(header["rejects"])
+
+    def _restore(
+        self, task: str, course: Course, value: bytes, examples: Mapping[int, bytes]
+    ) -> None:
+        try:
+            state = self._check(task.encode(), value)
+            course.restore(state, _in_order(examples))
+        except (msgspec.MsgspecError, ValueError, LookupError, BadInput) as error:
+            raise damaged(f"what was learned for {task}", error) from None
+        kept = range(course.first, course.first + len(course.sizes))
+        for number in examples.keys() - set(kept):
+            self._changes[_example_key(task, number)] = None
+
+    def _check(self, key: bytes, value: bytes) -> Authenticated:
+        kept = msgspec.msgpack.decode(value, type=_Kept)
+        if kept.v != STATE_VERSION:
+            raise BadInput("bad_model_state", f"version {kept.v}, not {STATE_VERSION}")
+        if self._keyring is not None:
+            refusal = self._keyring.check(kept.signature, self._place, key, kept.state, None)
+            if refusal is not None:
+                raise BadInput(f"state_{refusal}", "not written by one of us")
+        return Authenticated(kept.state)
+
+    def greetings(self) -> list[Control]:
+        return []
+
+    def next_deadline(self) -> int | None:
+        return None
+
+    def gauges(self, until_ms: int) -> Mapping[str, float]:
+        return {}
+
+
+def _in_order(examples: Mapping[int, bytes]) -> list[ExampleRecord]:
+    return [parse_example(examples[number]) for number in sorted(examples)]
+
+
+def _example_key(task: str, number: int) -> bytes:
+    return f"{task}\0{number}".encode()
