@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
 
-from models.duration import Duration
-from models.event import Event, place
-from rules.explain import explain, standing_of
-from rules.explaining.moments import Entry, Explanation, FeedTurn, Forgotten, Passed
-from tests.story import START, Story, ms, rule_set
+from rules.explaining.moments import Forgotten
+from tests.story import START, Story, rule_set
+from tests.unit.explained import SLA, Account, notes, told
 
 SEQUENCE = {
     "kind": "sequence",
@@ -27,17 +24,6 @@ SEQUENCE = {
     ],
     "within": "10m",
 }
-SLA = {
-    "kind": "sla",
-    "key": ["data.ticket"],
-    "start": {"type": "ticket.opened"},
-    "stop": {"type": "ticket.answered", "where": 'actor.kind == "rep"'},
-    "pause": {"type": "info.asked"},
-    "resume": {"type": "info.given"},
-    "cancel": {"type": "ticket.closed"},
-    "goal": {"within": "2h"},
-    "feeds": {"desk": {"max_stale": "1h"}},
-}
 ABSENCE = {
     "kind": "absence",
     "anchor": {"type": "trial.started"},
@@ -45,48 +31,6 @@ ABSENCE = {
     "deadline": {"day_number": 3, "tz": "UTC"},
     "measure": "on_day",
 }
-
-
-class Account:
-    """What happened to acme, told line by line."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.offsets = count()
-
-    def event(self, at: str, type: str, actor: str | None = None, **data: Any) -> Account:
-        offset = next(self.offsets)
-        event = Event(
-            specversion="1.0",
-            id=data.pop("id", f"e{offset}"),
-            source="//test",
-            type=type,
-            time=START + timedelta(milliseconds=Duration.parse(at).amount),
-            subject="acme",
-            data=data,
-            actorkind=actor,
-        )
-        self.entries.append(place(event, offset))
-        return self
-
-    def passed(self, at: str) -> Account:
-        self.entries.append(Passed(ms(at)))
-        return self
-
-    def feed(self, *, stale: bool) -> Account:
-        self.entries.append(FeedTurn("desk", 3_600_000, stale))
-        return self
-
-    def explained(self, **rule: Any) -> Explanation:
-        return explain(rule_set(rule), "rule-0", "acme", self.entries, lateness_ms=0)
-
-
-def notes(explanation: Explanation) -> list[str]:
-    return [note.text for moment in explanation.moments for note in moment.notes]
-
-
-def told(explanation: Explanation) -> list[tuple[str, str]]:
-    return [(t.state, t.step) for moment in explanation.moments for t in moment.told]
 
 
 def compared(at: str = "0s") -> Account:
@@ -302,42 +246,3 @@ def test_what_is_explained_is_what_the_engine_says() -> None:
         story.event(at, type, actorkind="rep", ticket=ticket)
         account.event(at, type, "rep", ticket=ticket)
     assert told(account.explained(**SLA)) == [(s, step) for s, step, _ in story.told]
-
-
-def test_a_composite_tells_what_its_rules_have_said() -> None:
-    parts = [
-        {"id": "viewed", "kind": "signal", "on": {"type": "page.viewed"}},
-        {"id": "taken", "kind": "signal", "on": {"type": "paper.taken"}},
-    ]
-    both = {"id": "both", "kind": "composite", "of": [{"rule": "viewed"}, {"rule": "taken"}],
-            "within": "1d", "when": {"at_least": 2}}  # fmt: skip
-    rules = rule_set(*parts, both)
-    account = Account().event("0h", "page.viewed")
-    first = explain(rules, "both", "acme", account.entries, lateness_ms=0)
-    assert notes(first) == ["viewed says firing (match)"]
-    assert first.why_not == ("these have said nothing: taken",)
-    account.event("1h", "paper.taken")
-    second = explain(rules, "both", "acme", account.entries, lateness_ms=0)
-    assert told(second) == [("firing", "match")]
-
-
-def test_what_finishes_under_an_older_version_is_open_too() -> None:
-    old = rule_set({**SLA, "id": "desk"})
-    new = rule_set({**SLA, "id": "desk", "goal": {"within": "9h"}, "on_change": "finish"})
-    story = Story(old).event("0h", "ticket.opened", ticket="T-1")
-    story.partition.activate(new)
-    partition = story.partition
-    (standing,) = standing_of(new, "desk", partition.accounts["acme"], partition.context)
-    assert standing.text == f"finishes under an older version, of rule set {old.digest[:12]}"
-    assert standing.next == START + timedelta(hours=2)
-
-
-def test_an_alert_in_the_cooldown_is_told_as_one_that_is_not_announced() -> None:
-    rule = {"kind": "signal", "on": {"type": "page.viewed"}, "alert": {"cooldown": "1h"}}
-    account = Account().event("0h", "page.viewed").event("10m", "page.viewed")
-    first, second = account.explained(**rule).moments
-    assert [(t.state, t.step) for t in first.told] == [("firing", "match")]
-    assert (second.told, [note.text for note in second.notes]) == (
-        (),
-        ["an alert is not announced: the cooldown after the one before is not over"],
-    )

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from models.errors import BadRule, BadSetting
 from rules.loader import RuleBook, load, parse
@@ -231,26 +229,6 @@ def test_the_names_of_a_calendar_that_is_wrong_are_still_known(folders: Folders)
     assert told.startswith("calendars/office.yml:2:1: not YAML")
 
 
-def test_yaml_traps_stay_text() -> None:
-    text = "on: yes\nno: off\nday: 2026-03-02\ntime: 12:30:45\nversion: 1.0.0\nzip: 007\n"
-    document, faults = parse_document(text, "a.yml")
-    assert faults == []
-    assert document.value == {
-        "on": "yes",
-        "no": "off",
-        "day": "2026-03-02",
-        "time": "12:30:45",
-        "version": "1.0.0",
-        "zip": "007",
-    }
-
-
-def test_what_looks_like_a_number_or_a_word_of_json_is_one() -> None:
-    document, _ = parse_document('[1, -2, 0.5, 1e3, true, false, null, ~, "1", "true"]', "a.yml")
-    assert document.value == [1, -2, 0.5, 1000.0, True, False, None, None, "1", "true"]
-    assert [type(value) for value in document.value[:2]] == [int, int]
-
-
 def test_a_file_has_a_size_that_it_may_have(folders: Folders) -> None:
     (told,) = folders.write("rules/a.yml", "#" * (CHARACTERS_MAX + 1)).faults()
     assert told.startswith(f"rules/a.yml:1:1: {CHARACTERS_MAX + 1} characters")
@@ -308,27 +286,3 @@ def test_a_fault_in_content_is_told_by_rule_and_path(folders: Folders) -> None:
         BadRule, match=r"^rule legal-reply:1:1: goal\.within: '2' is not a duration"
     ):
         parse(json.dumps(record).encode())
-
-
-@given(st.text(max_size=60))
-@settings(deadline=None)
-def test_no_text_breaks_the_reading(text: str) -> None:
-    document, faults = parse_document(text, "a.yml")
-    assert faults or document.value is not None
-
-
-WORDS = st.text("ab'\"\\\\#: {}&é张\t\n", min_size=1, max_size=40)
-
-
-@given(value=WORDS, style=st.sampled_from(["'", '"', "|", ">", None]))
-@settings(deadline=None)
-def test_a_place_inside_a_text_is_the_same_character_in_the_file(value: str, style: str) -> None:
-    text = yaml.dump({"where": value}, default_style=style, allow_unicode=True, width=20)
-    document, faults = parse_document(text, "a.yml")
-    assert faults == []
-    lines = text.split("\n")
-    for position, character in enumerate(value):
-        if not character.isspace():
-            fault = document.fault(("where",), "", position=position)
-            found = lines[fault.line - 1][fault.column - 1]
-            assert found in (character, "\\")  # an escape begins with a backslash
