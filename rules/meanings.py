@@ -20,7 +20,7 @@ MEANINGS: dict[str, str] = {
     "RuleForm.known_false_positives": "when the alert is right by the letter and wrong by sense",
     "RuleForm.suggested_action": "one sentence, goes out with the alert",
     "RuleForm.key": "paths into the data that tell two cases of one account apart; an event that"
-    " lacks one is not read",
+    " lacks one, or has a list, a map or a text over 256 characters there, is not read",
     "RuleForm.weight": "what the behaviour adds to momentum",
     "RuleForm.late": "what an event that comes late may still change",
     "RuleForm.alert": "where alerts go and which of them",

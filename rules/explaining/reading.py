@@ -12,7 +12,7 @@ from typing import Any
 from models.event import Event
 from rules.condition import Condition, ConditionError, compile_condition
 from rules.grammar import RuleForm
-from rules.paths import compile_path
+from rules.paths import compile_path, is_key
 from rules.roles import Role, roles
 from rules.terms import terms
 
@@ -58,9 +58,9 @@ def read(form: RuleForm, event: Event) -> tuple[Played, ...]:
 
 
 def missing_path(form: RuleForm, event: Event) -> str | None:
-    """The path that tells cases apart and that the event lacks: it is not read then."""
+    """The path that tells cases apart and at which the event has no key: it is not read then."""
     for path in (*form.key, *getattr(form, "join", ())):
-        if compile_path(path)(event) is None:
+        if not is_key(compile_path(path)(event)):
             return str(path)
     return None
 

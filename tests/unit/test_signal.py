@@ -38,3 +38,11 @@ def test_a_shadow_rule_speaks_on_the_shadow_topic_alone() -> None:
 def test_it_remembers_nothing() -> None:
     s = Story(rule_set(BASE)).event("0h", "page.viewed", page="cancel")
     assert s.partition.accounts["acme"].cases == {}
+
+
+def test_a_text_that_is_too_long_tells_no_cases_apart() -> None:
+    s = Story(rule_set({**BASE, "key": ["data.seat"]}))
+    s.event("0h", "page.viewed", page="cancel", seat="x" * 256)
+    s.event("1h", "page.viewed", page="cancel", seat="x" * 257)
+    s.event("2h", "page.viewed", page="cancel", seat=["x"])
+    assert [told[2] for told in s.told] == ["0:00:00"]
