@@ -127,6 +127,15 @@ def _reader(settings: Settings) -> Made:
     )
 
 
+def _analyst(settings: Settings) -> Made:
+    """By no group, and nothing is written."""
+    topics = Topics(settings)
+    return (
+        "replays the log: `pathline backtest`, `pathline rules explain`",
+        _on(READ, topics.interactions, topics.rules, topics.models, topics.follow_changelog),
+    )
+
+
 def _operator(settings: Settings) -> Made:
     """Replay writes back to where a letter came from; erase reads what may hold an account."""
     topics = Topics(settings)
@@ -163,6 +172,7 @@ ROLES: Mapping[str, Callable[[Settings], Made]] = {
     "publisher": _publisher,
     "sender": _sender,
     "reader": _reader,
+    "analyst": _analyst,
     "operator": _operator,
     "monitoring": _monitoring,
     "installer": _installer,

@@ -79,7 +79,8 @@ class Mapping(Form):
     only: by column, the values of rows that are events; other rows are left out, and counted.
     empty: what stands in a cell that says nothing. records: in JSON the list that holds the rows;
     fields of what surrounds it are columns, too, and a.b is field b of a. sort: the file is not in
-    order of time. id: default, the line. source: default, the file's name.
+    order of time. id: default, the line (7, and 7-2 for
+    the second row in it). source: default, the file's name.
     """
 
     format: FORMATS | None = None

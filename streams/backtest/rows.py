@@ -51,6 +51,7 @@ class RowParser:
         told = {name: getattr(form, name) for name in others if getattr(form, name)}
         self._others = [(name, _template(text, form)) for name, text in told.items()]
         self._time = _time(form.time, form)
+        self._line, self._row = 0, 0
         self._data = [(name, _value(field, form)) for name, field in data_columns(form).items()]
 
     def parse(self, row: Row) -> Event | None:
@@ -61,7 +62,7 @@ class RowParser:
                 return None
         event = Event(
             specversion="1.0",
-            id=(self._id(fields) if self._id else str(row.line)) or "",
+            id=(self._id(fields) if self._id else self._place(row.line)) or "",
             source=self._source(fields) or "",
             type=_slug(self._type(fields) or ""),
             time=self._time(row),
@@ -72,6 +73,12 @@ class RowParser:
             setattr(event, attribute, get(fields))
         event.at = check_event(event)
         return event
+
+    def _place(self, line: int) -> str:
+        """A line may hold several rows: 7, 7-2, 7-3."""
+        self._row = self._row + 1 if line == self._line else 1
+        self._line = line
+        return str(line) if self._row == 1 else f"{line}-{self._row}"
 
 
 @lru_cache(CACHED)

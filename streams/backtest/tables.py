@@ -118,7 +118,9 @@ def read_bad_rows(jsonl: Path) -> pl.DataFrame:
     """A row each; places of files and of topics have other columns. raw: JSON."""
     lines = jsonl.read_bytes().splitlines() if jsonl.exists() else []
     rows = [msgspec.json.decode(line) for line in lines]
-    texts = dict.fromkeys(("file", "topic", "reason", "detail", "raw"), pl.String())
-    places = dict.fromkeys(("line", "partition", "offset"), pl.Int64())
+    columns: dict[str, pl.DataType] = {
+        **dict.fromkeys(("file", "topic", "reason", "detail", "raw"), pl.String()),
+        **dict.fromkeys(("line", "partition", "offset"), pl.Int64()),
+    }
     named = [row | {"raw": msgspec.json.encode(row["raw"]).decode()} for row in rows]
-    return pl.DataFrame(named, schema=texts | places)
+    return pl.DataFrame(named, schema=columns)

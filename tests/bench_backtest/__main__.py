@@ -50,16 +50,16 @@ def main() -> None:
 
 def measure(file: Path, folder: Path, *, long: bool) -> dict[str, Any]:
     """By part."""
+    found: dict[str, Any] = {}
+    if long:  # first: the others leave something in the memory of this process
+        found["long"] = asdict(long_run(folder / "long", *LONG))
     sql = beside_sql(file, folder / "sql")
-    found: dict[str, Any] = {
+    return found | {
         "run": asdict(whole_run(file, folder / "run")),
         "engine_events_per_cpu_s": engine_alone(file, folder / "engine", loans.RULES),
         "weighed_events_per_cpu_s": engine_alone(file, folder / "weighed", loans.WEIGHED),
         "sql": asdict(sql) | {"are_equal": sql.are_equal, "ratio": sql.ratio},
     }
-    if long:
-        found["long"] = asdict(long_run(folder / "long", *LONG))
-    return found
 
 
 def table(found: dict[str, Any]) -> Table:

@@ -235,9 +235,9 @@ def test_lists_inside_of_lines_are_rows_with_what_surrounds_them(files: Files) -
         'time: {start: "2026-01-01T00:00:00Z", every: 1s}\n'
     )
     path = files.write("m.jsonl", jsonl([line, {"meeting": "m2"}]))
-    assert [(e.subject, e.type) for e in files.read(path, mapping=mapping)] == [
-        ("m1", "turn.a"),
-        ("m1", "turn.b"),
+    assert [(e.subject, e.type, e.id) for e in files.read(path, mapping=mapping)] == [
+        ("m1", "turn.a", "1"),
+        ("m1", "turn.b", "1-2"),
     ]
     assert [row["reason"] for row in files.bad] == ["not_an_object", "no_records"]
     assert files.input.has_made_times
