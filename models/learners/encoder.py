@@ -31,7 +31,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     learned: int
     positives: int
     recent: list[float]
-    counts: tuple[dict[str, list[int]], ...]
+    counts: tuple[dict[str, tuple[int, int]], ...]
 
 
 class Encoder:
@@ -53,7 +53,7 @@ class Encoder:
         self.learned = 0
         self.positives = 0
         self._recent = [0.5] * len(RECENT)
-        self._counts: tuple[dict[str, list[int]], ...] = tuple({} for _ in raw.words)
+        self._counts: tuple[dict[str, tuple[int, int]], ...] = tuple({} for _ in raw.words)
 
     def encode(self, row: Row) -> Row:
         """The row with the encodings behind its raw values."""
@@ -78,7 +78,7 @@ class Encoder:
         for slot, counts in enumerate(self._counts):
             for word in dict.fromkeys(row.words[slot] for row in example.rows):
                 cases, positives = counts.pop(word, _NONE)
-                counts[word] = [cases + 1, positives + label]
+                counts[word] = cases + 1, positives + label
             while len(counts) > WORDS_MAX:
                 del counts[next(iter(counts))]
 
@@ -105,15 +105,17 @@ class Encoder:
             found = msgspec.msgpack.decode(state, type=_State)
         except msgspec.MsgspecError as error:
             raise BadInput("bad_model_state", f"encoder: {error}") from None
-        if found.version != VERSION or len(found.counts) != len(found.slots):
-            raise BadInput("bad_model_state", f"encoder of version {found.version}, not {VERSION}")
+        sizes = len(found.counts), len(found.recent)
+        sound = sizes == (len(found.slots), len(RECENT)) and 0 <= found.positives <= found.learned
+        if found.version != VERSION or not sound:
+            raise BadInput("bad_model_state", f"encoder of version {found.version}: not known")
         encoder = cls(Schema(found.names, found.slots))
         encoder.learned, encoder.positives = found.learned, found.positives
         encoder._recent, encoder._counts = found.recent, found.counts
         return encoder
 
 
-_NONE = [0, 0]
+_NONE = (0, 0)
 
 
 def _log_odds(rate: float) -> float:

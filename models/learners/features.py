@@ -8,7 +8,7 @@ goes forward only: an event older than the case's newest counts at the newest.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from models.task import Task
 
 TRAIL = 3
 VALUE_MAX = 1e15  # beyond, a number is not taken for one
-WORD_MAX = 64  # characters by which a category is known
+WORD_MAX = 64  # characters by which a category or a type is known
 
 
 class Features:
@@ -99,7 +99,7 @@ class Features:
         if tally is None:
             tally = case.types[column] = Tally(now)
         tally.add(now, self.halves_ms)
-        case.trail = trail = (*case.trail[1 - TRAIL :], type)
+        case.trail = trail = (*case.trail[1 - TRAIL :], type[:WORD_MAX])
         for length in range(2, len(trail) + 1):
             step = _bucket(trail[-length:], STEPS)
             case.steps[step] = case.steps.get(step, 0) + 1
@@ -107,7 +107,7 @@ class Features:
     def _advance_data(self, case: CaseFeatures, data: dict[str, Any]) -> None:
         for i, path in enumerate(self._numbers):
             value = _at(data, path)
-            if type(value) in (int, float) and isfinite(value) and abs(value) <= VALUE_MAX:
+            if type(value) in (int, float) and abs(value) <= VALUE_MAX:
                 case.numbers[i] = float(value)
         for i, path in enumerate(self._words):
             value = _at(data, path)

@@ -127,7 +127,7 @@ class Logistic:
     @classmethod
     def load(cls, state: bytes) -> Self:
         found = parse(state, _State, "logistic")
-        if found.version != VERSION:
+        if found.version != VERSION or not 0 <= found.positives <= found.learned:
             raise BadInput("bad_model_state", f"logistic of version {found.version}: not known")
         learner = cls(Schema(found.names, found.words), found.settings)
         learner.learned, learner.positives = found.learned, found.positives

@@ -50,7 +50,7 @@ events = st.builds(
     st.fixed_dictionaries(
         {},
         optional={
-            "amount": st.one_of(st.integers(-5, 10**18), st.floats(), st.text(max_size=2)),
+            "amount": st.one_of(st.integers(-5, 10**400), st.floats(), st.text(max_size=2)),
             "page": st.text(max_size=3),
             "team": st.sampled_from(["red", "blue", ""]),
         },
