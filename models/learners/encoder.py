@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from models.errors import BadInput
+from models.learners.arrays import parse
 from models.learners.base import Example, Row, Schema
 
 VERSION = 1
@@ -101,10 +102,7 @@ class Encoder:
     @classmethod
     def load(cls, state: bytes) -> Self:
         """Raises BadInput for what is no dump of this version."""
-        try:
-            found = msgspec.msgpack.decode(state, type=_State)
-        except msgspec.MsgspecError as error:
-            raise BadInput("bad_model_state", f"encoder: {error}") from None
+        found = parse(state, _State, "encoder")
         sizes = len(found.counts), len(found.recent)
         sound = sizes == (len(found.slots), len(RECENT)) and 0 <= found.positives <= found.learned
         if found.version != VERSION or not sound:
