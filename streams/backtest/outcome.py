@@ -20,7 +20,6 @@ from streams.codec import is_type
 
 RULE = "rule:"
 ANY = "any rule"
-US = 1000  # per ms
 
 
 class Outcome(NamedTuple):
@@ -106,27 +105,32 @@ def judge(
         .group_by("rule", "account", "next")
         .agg(lead=(pl.col("next") - pl.col("at")).max())
     )
+    rules = _measure(followed, leads, came.height)
+    return Judged(rules, leads, calibrate(scores, came, outcome.horizon_ms, end_ms), came.height)
+
+
+def _measure(followed: pl.DataFrame, leads: pl.DataFrame, outcomes: int) -> pl.DataFrame:
+    """A row a rule. outcomes: how many there were."""
+    lead_ms = pl.col("lead").dt.total_milliseconds()
     early = leads.group_by("rule").agg(
         warned=pl.len(),
-        lead_median_s=pl.col("lead").dt.total_milliseconds().median() / 1000,
-        lead_p90_s=pl.col("lead").dt.total_milliseconds().quantile(0.9, "linear") / 1000,
+        lead_median_s=lead_ms.median() / 1000,
+        lead_p90_s=lead_ms.quantile(0.9, "linear") / 1000,
     )
-    rules = (
-        followed.group_by("rule")
-        .agg(
-            fired=pl.len(),
-            matured=pl.col("matured").sum(),
-            right=(pl.col("matured") & pl.col("next").is_not_null()).sum(),
-        )
-        .join(early, on="rule", how="left")
+    counted = followed.group_by("rule").agg(
+        fired=pl.len(),
+        matured=pl.col("matured").sum(),
+        right=(pl.col("matured") & pl.col("next").is_not_null()).sum(),
+    )
+    return (
+        counted.join(early, on="rule", how="left")
+        .with_columns(pl.col("warned").fill_null(0))
         .with_columns(
-            pl.col("warned").fill_null(0),
             precision=share(pl.col("right"), pl.col("matured")),
+            recall=share(pl.col("warned"), pl.lit(outcomes)),
         )
-        .with_columns(recall=share(pl.col("warned"), pl.lit(came.height)))
         .sort(pl.col("rule") == ANY, "rule")
     )
-    return Judged(rules, leads, calibrate(scores, came, outcome.horizon_ms, end_ms), came.height)
 
 
 def follow_up(told: pl.LazyFrame, came: pl.DataFrame, horizon_ms: int, end_ms: int) -> pl.DataFrame:

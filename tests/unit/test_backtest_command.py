@@ -3,104 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as xml
 
 import polars as pl
 import pytest
-import yaml
 
 from models.alert import decode_alert
-from streams.cli import main
-from tests.story import COMMON, TESTS
-
-START = datetime(2026, 3, 2, 9, tzinfo=UTC)
-HOSTILE = '</script><img src=x onerror="alert(1)">'
-SILENT = {
-    "id": "offer.silent",
-    "kind": "absence",
-    "anchor": {"type": "offer.sent"},
-    "expect": {"type": "offer.answered"},
-    "deadline": {"after": "7d"},
-    "weight": {"value": 0.8, "half_life": "14d"},
-}
-TWICE = {
-    "id": "offer.sent-twice",
-    "kind": "sequence",
-    "steps": [{"type": "offer.sent"}, {"type": "offer.sent"}],
-    "within": "3d",
-}
-
-
-def offer(account: str, day: float, type: str, **more: Any) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": f"{account}-{day}-{type}",
-        "source": "//crm",
-        "type": type,
-        "time": (START + timedelta(days=day)).isoformat(),
-        "subject": account,
-        **more,
-    }
-
-
-EVENTS = [
-    offer("acme", 0, "offer.sent"),
-    offer("bolt", 1, "offer.sent"),
-    offer(HOSTILE, 1.5, "offer.sent"),
-    offer("acme", 2, "offer.answered"),
-    offer("bolt", 12, "deal.lost", data={"value": 9}),
-    offer("cask", 60, "deal.lost", data={"value": 1}),
-]
-
-
-class Desk:
-    """A folder with rules and events, and the command in it."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, capsys: Any) -> None:
-        self._patch, self._capsys = patch, capsys
-        self.folder = folder
-        patch.chdir(folder)
-        patch.delenv("PATHLINE_OVERLAY", raising=False)
-        self.rules("rules", SILENT, TWICE)
-        lines = b"".join(json.dumps(event).encode() + b"\n" for event in EVENTS)
-        (folder / "events.jsonl").write_bytes(lines)
-
-    def rules(self, name: str, *rules: dict[str, Any]) -> None:
-        (self.folder / name).mkdir()
-        for rule in rules:
-            text = yaml.safe_dump({**COMMON, "tests": TESTS, **rule})
-            (self.folder / name / f"{rule['id']}.yml").write_text(text, "utf-8")
-
-    def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text, "utf-8")
-
-    def run(self, *words: str, out: str = "out") -> tuple[int, str]:
-        """(exit code, what was printed)."""
-        usual = ["--from", "events.jsonl", "--rules", "rules", "--out", out, "--processes", "1"]
-        self._patch.setattr("sys.argv", ["pathline", "backtest", *usual, *words])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        printed = self._capsys.readouterr()
-        return int(caught.value.code or 0), printed.out + printed.err
-
-    def summary(self, out: str = "out") -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / out / "summary.json").read_bytes())
-        return found
-
-    def alerts(self, out: str = "out") -> list[tuple[str, str, str, str]]:
-        lines = (self.folder / out / "alerts.jsonl").read_bytes().splitlines()
-        found = sorted(map(decode_alert, lines), key=lambda alert: alert.occurred_at)
-        return [(a.rule.id, a.account, a.state, str(a.occurred_at - START)) for a in found]
+from tests.backtest_desk import HOSTILE, SILENT, START, Desk, offer
 
 
 @pytest.fixture
@@ -275,65 +188,3 @@ def test_rows_that_cannot_be_used_are_told_in_summary_and_report(desk: Desk) -> 
     [row] = (desk.folder / "out/bad-rows.jsonl").read_bytes().splitlines()
     assert json.loads(row)["raw"] == "nonsense"
     assert "bad-rows.jsonl holds them" in (desk.folder / "out/report.html").read_text("utf-8")
-
-
-class Page(HTMLParser):
-    """What a browser would fetch, and the tags that stand in the page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fetched: list[str] = []
-        self.tags: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.fetched += [v for name, v in attrs if name in ("src", "href") and v]
-
-
-def test_the_report_needs_no_network_and_runs_nothing_of_the_data(desk: Desk) -> None:
-    desk.run("--outcome", "deal.lost")
-    text = (desk.folder / "out/report.html").read_text("utf-8")
-    page = Page()
-    page.feed(text)
-    assert page.fetched == []
-    assert "img" not in page.tags
-    assert HOSTILE not in text
-    for title in ("Alerts over time", "Lead time", "Calibration of scores", "When alerts fire",
-                  "Alerts against outcomes", "Accounts with the most alerts"):  # fmt: skip
-        assert f"<h2>{title}</h2>" in text
-
-
-def test_a_run_without_any_alert_or_event_has_a_report_too(desk: Desk) -> None:
-    (desk.folder / "events.jsonl").write_bytes(b"")
-    assert desk.run("--outcome", "deal.lost")[0] == 0
-    assert desk.summary()["events"] == 0
-    assert "Alerts over time" in (desk.folder / "out/report.html").read_text("utf-8")
-
-
-@pytest.mark.parametrize("processes", ["1", "2"])
-def test_ctrl_c_leaves_a_valid_report_on_what_was_read(desk: Desk, processes: str) -> None:
-    """The input is a pipe that never ends; the run is asked to stop while it reads."""
-    fifo = desk.folder / "endless.csv"
-    line = ",".join(f"c{n}" for n in range(3))
-    mapping = 'account: "{a}"\ntype: offer.sent\ntime: {start: "2026-01-01T00:00:00Z", every: 1s}\n'
-    desk.write("map.yml", mapping)
-    fifo.write_text("a,b,c\n" + f"{line}\n" * 2_000_000)
-    command = [
-        *(sys.executable, "-c", "from streams.cli import main; main()", "backtest"),
-        *("--from", str(fifo), "--map", "map.yml", "--rules", "rules", "--out", "out"),
-        *("--processes", processes),
-    ]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True)
-    assert process.stderr is not None
-    assert "memory" in process.stderr.readline()  # from here on it reads
-    parts = desk.folder / "out"
-    while not list(parts.glob(".parts-*/alerts.0")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert desk.summary()["complete"] is False
-    assert 0 < desk.summary()["events"] < 2_000_000
-    assert "stopped before its input was at its end" in (parts / "report.html").read_text("utf-8")
-    assert len(pl.read_parquet(parts / "alerts.parquet")) == len(desk.alerts())
