@@ -8,7 +8,7 @@ that starts again, or takes over, is soon where the log is. The changelog stays 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -16,7 +16,7 @@ from faust.stores.base import Store
 from faust.tables import TableManager
 from faust.types import TP
 
-from models.errors import BadSetting, PathlineError
+from models.errors import BadSetting, PathlineError, Unavailable
 from streams.checkpoint import BROKEN
 from streams.local_copy import Budget, Changelog, LocalCopy, open_copy
 from streams.logs import SERVICES, tell_error
@@ -64,6 +64,7 @@ class DiskStore(Store[bytes, bytes]):
         self._probe = probe
         self._die = die
         self._copies: dict[int, LocalCopy] = {}
+        self._ends: Mapping[int, int] = {}  # of the changelog, when the partitions were assigned
         table.kept, table._data = self, self
 
     async def on_rebalance(
@@ -83,14 +84,13 @@ class DiskStore(Store[bytes, bytes]):
         """Have copies of these partitions open, and no others. Raises BadSetting, Unavailable."""
         for partition in self._copies.keys() - set(partitions):
             self._copies.pop(partition).close()
-        missing = set(partitions) - self._copies.keys()
-        if not missing:
+        if not partitions:
             return
         topic = await self._probe.topic_id(self._changelog)
-        begins = await self._probe.begins(self._changelog, missing)
-        ends = await self._probe.appended(self._changelog, missing)
-        for partition in missing:
-            changelog = Changelog(topic, begins[partition], ends[partition])
+        begins = await self._probe.begins(self._changelog, partitions)
+        self._ends = await self._probe.appended(self._changelog, partitions)
+        for partition in set(partitions) - self._copies.keys():
+            changelog = Changelog(topic, begins[partition], self._ends[partition])
             path = self._folder / str(partition)
             self._copies[partition] = open_copy(path, changelog, self._budget)
 
@@ -102,11 +102,19 @@ class DiskStore(Store[bytes, bytes]):
         return self._copies[tp.partition].next - 1
 
     def load(self, partition: int) -> LocalCopy:
-        return self._copies[partition]
+        """Raises Unavailable when the recovery that has ended has not read all."""
+        copy, end = self._copies[partition], self._ends[partition]
+        if copy.next < end:
+            raise Unavailable(
+                f"{self._changelog}/{partition} was read up to {copy.next}, but goes to {end};"
+                " the worker reads on when it starts again"
+            )
+        return copy
 
     def take(self, partition: int, batch: Batch) -> None:
         """Raises BadSetting, Unavailable: then the worker may not go on."""
-        self._copies[partition].take(batch)
+        if partition in self._copies:  # else it was fetched before it went elsewhere
+            self._copies[partition].take(batch)
 
     def write(
         self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], end: int
@@ -117,12 +125,14 @@ class DiskStore(Store[bytes, bytes]):
             self._die(BROKEN, tell_error(error))
 
     def standby_lags(self) -> Iterator[tuple[int, int]]:
-        """Partition, and the records that our copy of it lacks, as of the newest fetch."""
+        """Partition, and the records that our copy of it lacks, as of the newest fetch; nothing of
+        what was not fetched yet.
+        """
         consumer = cast(BatchConsumer, self.app.consumer)
         for tp in cast(TableManager, self.app.tables).recovery.standby_tps:
-            if tp.topic == self._changelog and tp.partition in self._copies:
-                end = consumer.stable_end(tp) or 0
-                yield tp.partition, max(0, end - self._copies[tp.partition].next)
+            copy = self._copies.get(tp.partition) if tp.topic == self._changelog else None
+            if copy and (end := consumer.stable_end(tp)) is not None:
+                yield tp.partition, max(0, end - copy.next)
 
     def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
         raise NotImplementedError("the table hands over what was read (BatchTable)")

@@ -8,7 +8,7 @@ record Faust costs 30 times the CPU, and it decodes, acks and commits in ways th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 import faust
@@ -34,6 +34,32 @@ class Fetched(NamedTuple):
 
     generation: int
     batches: Mapping[TP, Batch]
+
+
+class Wanted:
+    """The partitions to fetch from, at each moment of a fetch: one that is under way while a
+    rebalance pauses, seeks and resumes them would take what it has no right to, and it is lost.
+
+    aiokafka takes an empty set for all partitions, so this is never false. live: Faust's own set.
+    """
+
+    def __init__(self, live: set[TP], app: Any) -> None:
+        self._live = live
+        self._app = app
+
+    def __contains__(self, tp: TP) -> bool:
+        if not self._app.rebalancing:
+            return tp in self._live
+        # Until "Worker ready" Faust resumes sources, then seeks, then clears queues: also that of
+        # changelogs, while standbys are read already.
+        is_early = tp.topic in self._app.batch_topics or tp in self._app.tables.recovery.standby_tps
+        return tp in self._live and not is_early
+
+    def __iter__(self) -> Iterator[TP]:
+        return (tp for tp in tuple(self._live) if tp in self)
+
+    def __bool__(self) -> bool:
+        return True
 
 
 class BatchThread(AIOKafkaConsumerThread):
@@ -67,7 +93,7 @@ class BatchThread(AIOKafkaConsumerThread):
     async def _fetch_records(
         self,
         consumer: AIOKafkaConsumer,
-        active_partitions: set[TP],
+        active_partitions: Any,  # Wanted
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's own signature
         max_records: int | None = None,
     ) -> Any:  # Fetched, which Faust hands on as it is
@@ -80,7 +106,7 @@ class BatchThread(AIOKafkaConsumerThread):
         # No await from taking the records to the end: generation, epochs, positions are theirs.
         generation = cast(Any, consumer._coordinator).generation
         assigned, batches = _assignment(consumer), {}
-        for tp in [tp for tp in active_partitions | records.keys() if tp in self._ends]:
+        for tp in [tp for tp in {*active_partitions, *records} if tp in self._ends]:
             state = assigned.state_value(tp) if assigned else None
             start, end = (
                 self._ends[tp],
@@ -112,18 +138,13 @@ class BatchConsumer(Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's own signature
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))  # until it is set, or we stop
-        active = self._get_active_partitions()
-        if self.app.rebalancing:
-            # Until "Worker ready" Faust resumes sources, then seeks, then clears queues: also that
-            # of changelogs, while standbys are read already.
-            early = {tp for tp in active if tp.topic in self.app.batch_topics}
-            active = active - early - self.app.tables.recovery.standby_tps
-        if not active:  # aiokafka takes an empty set for all partitions
+        wanted = Wanted(self._get_active_partitions(), self.app)
+        if not any(wanted):
             await asyncio.sleep(PAUSE_S)
             return
         self.asked_at = self.app.clock.steady_s()
         try:
-            fetched = cast(Fetched, await self._getmany(active, timeout))
+            fetched = cast(Fetched, await self._getmany(cast(Any, wanted), timeout))
         finally:
             self.asked_at = None
         if self.should_stop or not self.flow_active:

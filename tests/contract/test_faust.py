@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.structs import TopicPartition
 from faust.app.base import App, BootStrategy
 from faust.assignor.client_assignment import CopartitionedAssignment
@@ -32,7 +33,14 @@ from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.shard import Batch
 from streams.table import TableStore, make_table
-from streams.transport import BatchConsumer, BatchThread, BatchTopic, BatchTransport, Fetched
+from streams.transport import (
+    BatchConsumer,
+    BatchThread,
+    BatchTopic,
+    BatchTransport,
+    Fetched,
+    Wanted,
+)
 
 SETTINGS = Settings(app_id="contract", partitions=4)
 SOURCE = TP("raw", 0)
@@ -337,10 +345,10 @@ async def test_standbys_are_not_fetched_until_the_worker_is_ready(
     )
     in_order(TableManager.changelog_queue.fget, "clear_on_resume=True")
     consumer: Any = app.consumer
-    asked: list[set[TP]] = []
+    asked: list[Wanted] = []
 
-    async def getmany(active: set[TP], timeout: float) -> Fetched:  # noqa: ASYNC109 - Faust's
-        asked.append(set(active))
+    async def getmany(wanted: Wanted, timeout: float) -> Fetched:  # noqa: ASYNC109 - Faust's
+        asked.append(wanted)
         return Fetched(1, {})
 
     monkeypatch.setattr(consumer, "_getmany", getmany)
@@ -348,9 +356,29 @@ async def test_standbys_are_not_fetched_until_the_worker_is_ready(
     app.clock = SystemClock()
     consumer._set_active_tps({SOURCE, CHANGELOG, STANDBY})
     app.tables.recovery.standby_tps.add(STANDBY)  # type: ignore[attr-defined]
-    for app.rebalancing in (True, False):
-        assert [message async for message in consumer.getmany(1.0)] == []
-    assert asked == [{CHANGELOG}, {SOURCE, CHANGELOG, STANDBY}]
+    assert [message async for message in consumer.getmany(1.0)] == []
+    (wanted,) = asked
+    for app.rebalancing, tps in ((True, {CHANGELOG}), (False, {SOURCE, CHANGELOG, STANDBY})):
+        assert set(wanted) == tps, "also of a fetch that is under way"
+
+
+async def test_a_fetch_under_way_takes_nothing_of_what_was_paused_meanwhile(
+    app: PathlineApp,
+) -> None:
+    """Else it takes what comes after the seek, while nobody delivers: recovery waits for ever, or
+    goes on without it.
+    """
+    in_order(Fetcher.fetched_records, "if partitions and tp not in partitions:", "continue")
+    consumer: Any = app.consumer
+    consumer._set_active_tps({SOURCE, CHANGELOG})
+    wanted = Wanted(consumer._get_active_partitions(), app)
+    assert SOURCE in wanted
+    consumer.pause_partitions({SOURCE, CHANGELOG})
+    assert wanted, "aiokafka takes what is false for all partitions"
+    assert SOURCE not in wanted
+    assert list(wanted) == []
+    consumer.resume_partitions({CHANGELOG})
+    assert list(wanted) == [CHANGELOG]
 
 
 def test_recovery_logs_what_a_table_raises_and_hands_it_what_it_does_not_know() -> None:

@@ -12,7 +12,7 @@ import pytest
 from faust.events import Event
 from faust.types import TP, ConsumerMessage
 
-from models.errors import BadSetting
+from models.errors import BadSetting, Unavailable
 from streams.checkpoint import BROKEN
 from streams.disk_store import DiskStore, lock_folder
 from streams.faust_app import make_app
@@ -40,7 +40,7 @@ class Probe:
     """Kafka's answers about the changelog."""
 
     def __init__(self) -> None:
-        self.id, self.begin, self.end = "an-id", 0, 1_000
+        self.id, self.begin, self.end = "an-id", 0, 0
 
     async def topic_id(self, topic: str) -> str:
         assert topic == CHANGELOG
@@ -102,20 +102,22 @@ async def test_what_is_read_and_what_we_commit_is_there_after_a_restart(
     assert (table.metrics.changelog_records.labels("follow", "recovery")._value.get()) == 2
     await store.on_stop()
 
-    again = DiskStore(table, tmp_path, probe, die)
+    again, probe.end = DiskStore(table, tmp_path, probe, die), 5
     await again.on_rebalance(places(1, 2), set(), set())
     assert again.persisted_offset(TP(CHANGELOG, 1)) == 4
     blobs = again.load(1)
     assert (blobs.get(position_key(1)), said(blobs)) == (b"p", {b"b": b"2"})
-    assert said(again.load(2)) == {}
+    with pytest.raises(Unavailable, match="was read up to 0, and goes to 5"):
+        again.load(2)
     await again.on_stop()
 
 
 async def test_a_partition_that_went_elsewhere_is_closed_and_kept(
-    table: BatchTable, store: DiskStore
+    store: DiskStore, probe: Probe
 ) -> None:
     await store.on_rebalance(places(1, 2), set(), set())
     store.write(1, [(b"a", b"1")], end=1)
+    probe.end = 1
     await store.on_rebalance(places(2), places(1), set())
     with pytest.raises(KeyError):
         store.load(1)
@@ -129,7 +131,7 @@ async def test_a_changelog_made_anew_is_read_from_its_beginning(
     await store.hold([1])
     store.write(1, [(b"a", b"1")], end=5)
     await store.hold([])
-    probe.id, probe.begin = "another-id", 3
+    probe.id, probe.begin, probe.end = "another-id", 3, 3
     await store.hold([1])
     assert (store.persisted_offset(TP(CHANGELOG, 1)), said(store.load(1))) == (2, {})
 
@@ -141,8 +143,9 @@ async def test_what_a_standby_reads_is_counted_as_such(table: BatchTable, store:
     table.apply_changelog_batch([event(table, TP(CHANGELOG, 1), (b"a", b"1"))])
     assert table.metrics.changelog_records.labels("follow", "standby")._value.get() == 1
     consumer: Any = table.app.consumer
-    consumer.stable_end = lambda tp: 4
-    assert list(store.standby_lags()) == [(1, 3)]
+    for end, lags in ((None, []), (4, [(1, 3)])):
+        consumer.stable_end = lambda tp, end=end: end
+        assert list(store.standby_lags()) == lags
     consumer._thread.thread_loop.close()
 
 
@@ -151,6 +154,16 @@ async def test_a_batch_of_another_table_is_not_taken(table: BatchTable, store: D
     await store.hold([1])
     table.apply_changelog_batch([event(table, TP("crm-ingest-changelog", 1), (b"a", b"1"))])
     assert said(store.load(1)) == {}
+
+
+async def test_what_was_fetched_before_a_partition_went_elsewhere_is_not_taken(
+    table: BatchTable, store: DiskStore
+) -> None:
+    await store.hold([1, 2])
+    await store.hold([1])
+    table.apply_changelog_batch([event(table, TP(CHANGELOG, 2), (b"a", b"1"))])
+    await store.hold([2])
+    assert said(store.load(2)) == {}
 
 
 async def test_a_hole_ends_the_worker(table: BatchTable, store: DiskStore) -> None:
