@@ -1,4 +1,4 @@
-"""A desk for `pathline backtest`: a folder with rules and a file of offers, and the command in it."""
+"""A desk: a folder with rules and a file of offers, and `pathline backtest` in it."""
 
 from __future__ import annotations
 

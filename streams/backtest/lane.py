@@ -36,7 +36,10 @@ class LaneResult(NamedTuple):
 
 
 class Lane:
-    """One partition of accounts. name: of its parts."""
+    """One partition of accounts. name: of its parts.
+
+    Scores are what the partition scores (momentum); learned ones would be taken beside it.
+    """
 
     def __init__(self, plan: Plan, name: str) -> None:
         self.parts = Parts(plan.folder, name, plan.run)

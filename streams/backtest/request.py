@@ -13,6 +13,7 @@ from streams.backtest.file_input import Span
 from streams.backtest.mapping import Mapping, load_mapping
 from streams.backtest.order import BUFFER
 from streams.backtest.outcome import Outcome
+from streams.backtest.plan import limits_of
 from streams.settings import Settings
 
 KAFKA = "kafka://"
@@ -54,8 +55,8 @@ class Request:
             return self.run
         files = [(path.name, path.stat().st_size) for path in self.files if path.exists()]
         asked = (self.book.digest, *files, self.topic, self.mapping, self.span, self.run_until_ms)
-        limits = (self.settings.lateness_s, self.settings.remembered_ids_max)
-        return digest(*asked, *limits, self.as_live)[:12]
+        decides = (self.settings.lateness_s, limits_of(self.settings), self.as_live)
+        return digest(*asked, *decides)[:12]
 
 
 def parse_sources(texts: list[str]) -> tuple[tuple[Path, ...], str | None]:

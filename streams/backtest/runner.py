@@ -28,6 +28,10 @@ from streams.backtest.tables import TABLES, read_bad_rows, write_parquet
 from streams.clock import SystemClock
 from streams.codec import RawLimits
 
+LEFT = (
+    *(f"{kind}.{form}" for kind in KINDS for form in ("jsonl", "parquet")),
+    *("summary.json", "report.html", "bad-rows.jsonl", "changes.parquet", "sweep.parquet"),
+)
 Look = Callable[[int, float], bool]
 """Told how many events are done and how much of the input, 0 to 1; True: stop here."""
 
@@ -99,8 +103,9 @@ def go_on(events: int, done: float) -> bool:
 def execute(request: Request, folder: Path, look: Look = go_on) -> Ran:
     """Run, and leave the files there. Raises BadSetting for what cannot be read."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in LEFT:  # nothing of a run before may be taken for this one's
+        (folder / name).unlink(missing_ok=True)
     bad = BadRows(folder / "bad-rows.jsonl")
-    bad.path.unlink(missing_ok=True)
     try:
         with TemporaryDirectory(prefix=".parts-", dir=folder) as parts:
             play = _play_topic if request.topic else _play_files

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from streams.backtest.sweep import Axis, Point, points
 Watch = Callable[[str], AbstractContextManager[Look]]
 """Opens a look under a title: a bar, or nothing."""
 
+AGAINST = "against"
 SWEPT = {
     "point": pl.String(),
     "rule": pl.String(),
@@ -55,6 +57,7 @@ class Found(NamedTuple):
 def hold(request: Request, folder: Path, wanted: Wanted, watch: Watch) -> Found:
     """Run everything and write it down. Whoever stops the first run gets the report on its part."""
     grid = list(points(request.book, wanted.axes)) if wanted.axes else []
+    rmtree(folder / AGAINST, ignore_errors=True)
     with watch("backtest") as look:
         ran = execute(request, folder, look)
     judged = ran.judge()
@@ -84,7 +87,7 @@ def _against(ran: Ran, old: RuleBook, watch: Watch) -> Comparison | None:
     """The same input under the rules before, in a folder beside; None when that was stopped."""
     request = replace(ran.request, book=old)
     with watch("the old rules") as look:
-        before = execute(request, ran.folder / "against", look)
+        before = execute(request, ran.folder / AGAINST, look)
     return compare(before.alerts, ran.alerts) if before.complete else None
 
 

@@ -91,6 +91,10 @@ def test_against_the_old_rules_it_tells_what_has_changed(desk: Desk) -> None:
     report = (desk.folder / "out/report.html").read_text("utf-8")
     assert "Against the old rules" in report
     assert "+6.0 d" in report
+    desk.run()
+    assert "against" not in desk.summary()
+    assert not list((desk.folder / "out").glob("changes*"))
+    assert not (desk.folder / "out/against").exists()
 
 
 def test_a_sweep_tells_volume_and_precision_of_each_point(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from streams.backtest.outcome import ANY
 
 ACCOUNTS = 12  # whose timelines are shown
+MARKS = 500  # on a timeline; the newest
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LAYOUT: dict[str, Any] = {
     "template": "plotly_white",
@@ -63,23 +64,27 @@ def lead_times(leads: pl.DataFrame) -> go.Figure:
     return figure
 
 
-def timelines(fired: pl.DataFrame, outcomes: pl.DataFrame) -> go.Figure:
-    """The accounts with the most firing alerts: when which rule fired, and what came of it."""
+def loudest(fired: pl.DataFrame) -> list[str]:
+    """The accounts with the most firing alerts."""
     top = fired.group_by("account").len().sort("len", "account", descending=[True, False])
-    names = top.head(ACCOUNTS)["account"].to_list()
+    names: list[str] = top.head(ACCOUNTS)["account"].to_list()
+    return names
+
+
+def timelines(names: list[str], fired: pl.DataFrame, outcomes: pl.DataFrame) -> go.Figure:
+    """Of these accounts: when which rule fired and why, and what came of it."""
     figure = _figure(height=120 + 30 * len(names), yaxis_autorange="reversed")
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names)
-    shown = fired.filter(pl.col("account").is_in(names))
-    for (rule,), rows in shown.group_by("rule", maintain_order=True):
+    newest = fired.group_by("account").tail(MARKS)
+    for (rule,), rows in newest.group_by("rule", maintain_order=True):
         figure.add_scatter(
             x=rows["at"].to_list(), y=rows["account"].to_list(), text=rows["why"].to_list(),
             mode="markers", name=str(rule), marker={"size": 8},
         )  # fmt: skip
-    came = outcomes.filter(pl.col("account").is_in(names))
-    if came.height:
+    if outcomes.height:
         figure.add_scatter(
-            x=came["at"].to_list(), y=came["account"].to_list(), mode="markers", name="outcome",
-            marker={"size": 11, "symbol": "star", "color": "black"},
+            x=outcomes["at"].to_list(), y=outcomes["account"].to_list(), mode="markers",
+            name="outcome", marker={"size": 11, "symbol": "star", "color": "black"},
         )  # fmt: skip
     return figure
 

@@ -41,14 +41,17 @@ def write_report(
 ) -> None:
     """zone: IANA, in which hours and days are shown."""
     local = pl.col("occurred_at").dt.convert_time_zone(zone).alias("at")
-    fired = firings(ran.alerts).select("account", "rule", "why", local).collect()
+    all_fired = firings(ran.alerts).select("account", "rule", "why", local)
+    fired = all_fired.drop("why").collect()
+    loudest = charts.loudest(fired)
+    of_loudest = pl.col("account").is_in(loudest)
     sections = [
         Section("Alerts over time", f"firing alerts by rule; {zone}", charts.over_time(fired)),
         _rules(summary),
         *_outcome(ran, judged),
         Section("When alerts fire", f"by weekday and hour; {zone}", charts.heat_map(fired)),
         Section("Accounts with the most alerts", _stars(ran), charts.timelines(
-            fired, _outcomes(ran, zone))),
+            loudest, all_fired.filter(of_loudest).collect(), _outcomes(ran, zone, of_loudest))),
         *_compared(comparison),
         *_swept(swept),
     ]  # fmt: skip
@@ -111,12 +114,12 @@ def _outcome(ran: Ran, judged: Judged | None) -> list[Section]:
     return sections
 
 
-def _outcomes(ran: Ran, zone: str) -> pl.DataFrame:
+def _outcomes(ran: Ran, zone: str, wanted: pl.Expr) -> pl.DataFrame:
     outcome = ran.request.outcome
     if outcome is None:
         return pl.DataFrame(schema={"account": pl.String(), "at": pl.Datetime("us", zone)})
     came = happened(outcome, ran.outcomes, firings(ran.alerts))
-    return came.with_columns(pl.col("at").dt.convert_time_zone(zone)).collect()
+    return came.filter(wanted).with_columns(pl.col("at").dt.convert_time_zone(zone)).collect()
 
 
 def _stars(ran: Ran) -> str:
