@@ -7,7 +7,7 @@ begin with NUL, which no account id does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -77,13 +77,16 @@ class Grown(Control, frozen=True):
 
 
 class Decide(Control, frozen=True):
-    """Somebody decides about the shadow of a task, among the examples: `promote` or `retire`."""
+    """Somebody decides about the shadow of a task, among the examples. comparison: of it with the
+    champion (models/learners/roster.py), as it was when they decided.
+    """
 
     task: str
     learner: str
     what: Literal["promote", "retire"]
     by: str
     why: str
+    comparison: dict[str, Any] = {}
 
 
 KEYS: dict[type[Control], bytes] = {

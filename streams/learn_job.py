@@ -19,6 +19,7 @@ from models.learners.base import Authenticated
 from models.learners.course import Course
 from models.learners.drift import Drift
 from models.learners.example_record import ExampleRecord, parse_example
+from models.learners.roster import Decision, Standing, encode_roster
 from models.learners.trees import Trees
 from streams.clock import Clock
 from streams.control import (
@@ -164,10 +165,21 @@ class LearnJob:
         self._dirty.add(control.task)
         if isinstance(control, Grown):
             self._take(course, control)
-        elif control.what == "promote" and course.promote(control.learner):
-            self._publish(control.task, course, record.timestamp)
-        elif control.what == "retire" and course.retire(control.learner):
+        else:
+            self._decide(course, control, record.timestamp)
+
+    def _decide(self, course: Course, control: Decide, at_ms: int) -> None:
+        decision = decision_of(control, at_ms)
+        decides = course.promote if control.what == "promote" else course.retire
+        if not decides(control.learner):
+            self._stats["decision_about_no_shadow"] += 1
+            return
+        course.note(decision)
+        if control.what == "promote":
+            self._publish(control.task, course, at_ms)
+        else:
             self._use(UseModel(task=control.task, version=course.version, digest="", shadow=True))
+            self._enrol(control.task, course)
 
     def _take(self, course: Course, grown: Grown) -> None:
         trees = Trees.load(grown.trees)
@@ -181,8 +193,7 @@ class LearnJob:
         for name, shadow in ((course.champion, False), (course.shadow, True)):
             if name is None:
                 continue
-            course.version += 1
-            sealed = course.seal(name, course.version)
+            sealed = course.seal(name)
             models = self._topics.models.name
             key = model_key(task, course.version)
             self._outputs.append(Out(models, key, sealed, partition=0))
@@ -193,6 +204,11 @@ class LearnJob:
                 UseModel(task=task, version=course.version, digest=digest_of(sealed), shadow=shadow)
             )
             self._stats["models_published"] += 1
+        self._enrol(task, course)
+
+    def _enrol(self, task: str, course: Course) -> None:
+        roster = encode_roster(course.roster())
+        self._outputs.append(Out(self._topics.models.name, task.encode(), roster, partition=0))
 
     def _use(self, control: UseModel) -> None:
         key, value = encode_control(control)
@@ -285,6 +301,15 @@ class LearnJob:
 
 def _in_order(examples: Mapping[int, bytes]) -> list[ExampleRecord]:
     return [parse_example(examples[number]) for number in sorted(examples)]
+
+
+def decision_of(control: Decide, at_ms: int) -> Decision:
+    """As the roster tells it. Raises BadInput for a comparison that is none."""
+    try:
+        comparison = msgspec.convert(control.comparison, dict[str, Standing])
+    except msgspec.ValidationError as error:
+        raise BadInput("bad_control", str(error)) from None
+    return Decision(control.what, control.learner, control.by, control.why, at_ms, comparison)
 
 
 def _example_key(task: str, number: int) -> bytes:

@@ -20,6 +20,8 @@ from models.learners.challenger import Refitted
 from models.learners.drift import Drift, DriftWatch
 from models.learners.encoder import Encoder
 from models.learners.example_record import ExampleRecord, example_of
+from models.learners.roster import DECISIONS_MAX, Decision, Roster, standing
+from models.learners.roster import VERSION as ROSTER_VERSION
 from models.learners.validation import Validation
 from models.task import Task
 
@@ -48,11 +50,14 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     watch: bytes
     first: int
     sizes: list[int]
+    versions: dict[str, int]
+    decisions: list[Decision]
 
 
 class Course:
     """champion, shadow: names of learners. version: of the newest published model.
 
+    versions: newest of each learner. decisions: about shadows, the newest last.
     published, published_ms: cases learned by then, and when. first, sizes: the examples to keep
     for learners that learn from rows again: the number of the oldest, and the rows of each.
     """
@@ -70,6 +75,8 @@ class Course:
         self.watch = DriftWatch(self.encoder.schema)
         self.first = 0
         self.sizes: list[int] = []
+        self.versions: dict[str, int] = {}
+        self.decisions: list[Decision] = []
 
     @property
     def learned(self) -> int:
@@ -125,6 +132,23 @@ class Course:
         found = self.learners.items()
         return [(name, learner) for name, learner in found if isinstance(learner, Refitted)]
 
+    def note(self, decision: Decision) -> None:
+        """Remember that somebody decided so."""
+        self.decisions = [*self.decisions, decision][-DECISIONS_MAX:]
+
+    def roster(self) -> Roster:
+        """Who scores, and how good they have been."""
+        learners = {
+            name: standing(name, self.versions.get(name, 0), learner.learned, validation.figures())
+            for (name, learner), validation in zip(
+                self.learners.items(), self.validations.values(), strict=True
+            )
+        }
+        return Roster(
+            ROSTER_VERSION, self.task.id, self.task.title, self.champion, self.shadow,
+            tuple(self.retired), learners, tuple(self.decisions),
+        )  # fmt: skip
+
     def promote(self, name: str) -> bool:
         """The shadow and the champion change places; False when `name` is not the shadow."""
         if name != self.shadow:
@@ -141,8 +165,10 @@ class Course:
         del self.learners[name], self.validations[name]
         return True
 
-    def seal(self, name: str, version: int) -> bytes:
-        """A snapshot of one learner, to score with: without the rows that it keeps."""
+    def seal(self, name: str) -> bytes:
+        """The next version of a learner, to score with: without the rows that it keeps."""
+        self.version += 1
+        version = self.versions[name] = self.version
         learner = self.learners[name]
         header = snapshot.Header(
             self.task.id, version, name, self.encoder.raw.hash, registry.libraries(name),
@@ -162,7 +188,7 @@ class Course:
         return msgspec.msgpack.encode(
             _State(VERSION, self.encoder.raw.hash, self.champion, self.shadow, self.retired,
                    self.version, self.published, self.published_ms, self.encoder.dump(), students,
-                   self.watch.dump(), self.first, self.sizes)
+                   self.watch.dump(), self.first, self.sizes, self.versions, self.decisions)
         )  # fmt: skip
 
     def restore(self, state: Authenticated, examples: Iterable[ExampleRecord]) -> None:
@@ -182,6 +208,7 @@ class Course:
         with suppress(BadInput):  # of another River: it begins anew
             self.watch = DriftWatch.load(found.watch)
         self.first, self.sizes = found.first, found.sizes
+        self.versions, self.decisions = found.versions, found.decisions
         self._take_roles(found)
         kept = [self.read(record) for record in examples]
         for student in found.students:

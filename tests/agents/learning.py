@@ -106,6 +106,11 @@ def scores(world: World) -> list[LearnedScore]:
     ]
 
 
+def sealed_models(world: World) -> list[Any]:
+    """The records of models, without the rosters beside them."""
+    return [record for record in world.records(MODELS) if b"/" in (record.key or b"")]
+
+
 def examples(world: World) -> list[ExampleRecord]:
     return [parse_example(r.value) for r in world.records(EXAMPLES) if r.key == b"offers"]
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import generate_latest
 
 from models.errors import BadInput, BadSetting
 from models.learners import snapshot
 from models.learners.course import Course
+from models.learners.kept import KeptRow
+from models.learners.roster import compare, decode_roster
 from streams.control import MODEL_KEY, Decide, Grown, UseModel, encode_control, parse_control
 from streams.keyring import HEADER, Key, Keyring, Signer
 from streams.learn_job import LearnJob
@@ -33,6 +36,7 @@ from tests.agents.learning import (
     live,
     run,
     scores,
+    sealed_models,
     student,
 )
 from tests.agents.test_follow import event
@@ -40,6 +44,7 @@ from tests.agents.world import Died, World, WorldWorker, settle
 
 RING = Keyring([Key("k1", b"s" * 32, None)])
 OTHER = Keyring([Key("k1", b"t" * 32, None)])
+NAMES = ("logistic", "mean")
 TRIAL = {**OFFERS, "shadow": "mean"}
 (RAW,) = (each.features.schema.hash for each in compiled())
 
@@ -111,7 +116,7 @@ async def test_a_version_comes_after_so_many_cases_and_names_champion_and_shadow
     assert [(use.version, use.shadow) for use in uses if isinstance(use, UseModel)] == [
         (1, False), (2, True), (3, False), (4, True), (5, False), (6, True), (7, False), (8, True),
     ]  # fmt: skip
-    headers = [snapshot.read_header(value or b"") for value in w.values(MODELS)]
+    headers = [snapshot.read_header(value or b"") for value in [r.value for r in sealed_models(w)]]
     assert [header.learner for header in headers[:2]] == ["logistic", "mean"]
     assert [header.learned for header in headers] == [10, 10, 20, 20, 30, 30, 40, 40]
 
@@ -119,7 +124,7 @@ async def test_a_version_comes_after_so_many_cases_and_names_champion_and_shadow
 async def test_old_versions_leave_the_topic() -> None:
     w = World()
     await taught(w, count=300)
-    assert len(w.table(MODELS)) == 20
+    assert len(w.table(MODELS)) == 20 + 1  # the roster
     assert b"offers/30" in w.table(MODELS)
 
 
@@ -163,12 +168,37 @@ async def test_each_learner_is_judged_by_what_it_had_said() -> None:
     assert found["mean"].brier == pytest.approx(brier)
 
 
+async def test_two_learners_are_compared_at_the_rows_at_which_both_had_spoken() -> None:
+    w = World()
+    follow, learn = await live(w, TRIAL)
+    w.put(LOG, 0, *deals(0, 40))
+    await run(follow, learn)
+    w.put(LOG, 0, *deals(100, 30))
+    await run(follow, learn)
+    found = compare(examples(w), *NAMES)
+    assert found["logistic"].cases == found["mean"].cases == 30
+    assert found["mean"].brier == course(learn).validations["mean"].figures().brier
+    alone = [
+        msgspec.structs.replace(e, rows=tuple(champion_alone(row) for row in e.rows))
+        for e in examples(w)
+    ]
+    assert compare(alone, *NAMES)["logistic"].cases == 0
+
+
+def champion_alone(row: KeptRow) -> KeptRow:
+    """As if the shadow had not spoken."""
+    return msgspec.structs.replace(row, said=row.said[:1])
+
+
 async def test_a_promoted_shadow_is_the_champion_and_a_retired_one_is_gone() -> None:
     w = World()
     follow, learn = await live(w, TRIAL)
     w.put(LOG, 0, *deals(0, 40))
     await run(follow, learn)
-    decision = Decide(task="offers", learner="mean", what="promote", by="ann", why="better")
+    decided = {name: msgspec.to_builtins(s) for name, s in compare(examples(w), *NAMES).items()}
+    decision = Decide(
+        task="offers", learner="mean", what="promote", by="ann", why="better", comparison=decided
+    )
     w.put(EXAMPLES, 0, encode_control(decision))
     await run(follow, learn)
     w.put(LOG, 0, event("quote.sent", 100 * MINUTE_MS, "late"))
@@ -180,6 +210,11 @@ async def test_a_promoted_shadow_is_the_champion_and_a_retired_one_is_gone() -> 
     await run(follow, learn, ms=1_500)
     learn = await student(w, TRIAL).start()  # it stays so
     assert (course(learn).champion, course(learn).shadow) == ("mean", None)
+    roster = decode_roster(w.table(MODELS)[b"offers"])
+    assert (roster.champion, roster.shadow, roster.retired) == ("mean", None, ("logistic",))
+    told = [(d.what, d.learner, d.by, d.why) for d in roster.decisions]
+    assert told == [("promote", "mean", "ann", "better"), ("retire", "logistic", "ann", "worse")]
+    assert set(roster.decisions[0].comparison) == set(NAMES)
     w.put(LOG, 0, event("quote.sent", 102 * MINUTE_MS, "later"))
     await run(follow, learn)
     assert [s.model for s in scores(w) if s.account == "later"] == ["mean@9"]
@@ -277,7 +312,7 @@ async def test_an_unsigned_decision_does_not_count_once_there_is_a_key() -> None
 
 async def load(w: World, keyring: Keyring | None = None, **changes: Any) -> Any:
     """The newest snapshot of the world, as a scorer would have it."""
-    record = w.records(MODELS)[-1]
+    record = sealed_models(w)[-1]
     sealed = changes.get("sealed", record.value or b"")
 
     async def fetch(wanted: Any) -> Any:
@@ -294,7 +329,7 @@ async def load(w: World, keyring: Keyring | None = None, **changes: Any) -> Any:
 async def test_a_snapshot_is_refused_with_a_name_for_each_reason() -> None:
     w = World()
     await taught(w)
-    sealed = w.records(MODELS)[-1].value or b""
+    sealed = sealed_models(w)[-1].value or b""
     header = snapshot.read_header(sealed)
     assert not isinstance(await load(w), BadInput)
     refused = {

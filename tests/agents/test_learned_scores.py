@@ -23,6 +23,7 @@ from tests.agents.learning import (
     live,
     run,
     scores,
+    sealed_models,
     student,
 )
 from tests.agents.test_follow import SLA, alerts, control, event
@@ -79,7 +80,7 @@ async def test_after_enough_cases_scores_come_from_a_model_with_reasons() -> Non
     w.put(LOG, 0, *deals(0, 40))
     await run(follow, learn)
     assert len(examples(w)) == 40
-    assert {r.key for r in w.records(MODELS)} == {b"offers/%d" % v for v in (1, 2, 3, 4)}
+    assert {r.key for r in sealed_models(w)} == {b"offers/%d" % v for v in (1, 2, 3, 4)}
     w.put(LOG, 0, *deals(100, 30)[:-1])
     await run(follow, learn)
     told = [score for score in scores(w) if score.value is not None]

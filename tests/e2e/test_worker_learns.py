@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from models.learned_score import decode_learned
-from models.learners import snapshot
 from models.learners.example_record import parse_example
 from streams.control import is_control
 from streams.kafka.admin import create_topics
@@ -70,7 +69,9 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
     cases = [example.case for example in examples if example.task == "offers"]
     assert len(cases) == len(set(cases)) == CASES
     assert len({e.case for e in examples}) == len(examples)
-    versions = [r.key for r in await events(settings, topics.models.name) if r.value]
+    versions = [
+        r.key for r in await events(settings, topics.models.name) if r.value and b"/" in r.key
+    ]
     assert len(versions) == len(set(versions))
     scored = [decode_learned(r.value) for r in await events(settings, topics.scores.name)]
     assert {score.task for score in scored} == {"offers", "visits"}
@@ -82,8 +83,6 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
         if b"score.published" in r.value
     ]
     assert sorted(read) == sorted(score.score_id for score in told if not score.shadow)
-    newest = (await events(settings, topics.models.name))[-1]
-    assert snapshot.read_header(newest.value).task in ("offers", "visits")
 
 
 async def events(settings: Settings, topic: str) -> list[Any]:
