@@ -118,6 +118,8 @@ async def check_lag(settings: Settings) -> list[Check]:
     """How far each agent is behind in each partition, in records. Raises Unavailable."""
     topics = Topics(settings)
     agents = {topics.raw.name: "ingest", topics.interactions.name: "follow"}
+    if settings.scores:
+        agents[topics.examples.name] = "learn"
     async with connect(settings) as admin:
         positions = await load_positions(admin, settings.app_id)
     async with open_reader(settings, *agents) as reader:

@@ -1,0 +1,45 @@
+"""Decisions about shadows: refused with what to do, or written down with the comparison."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.errors import BadSetting
+from models.learners.roster import Roster, Standing, decode_roster
+from streams.rosters import find_roster, shadow_of
+from tests.agents.learning import LOG, MODELS, OFFERS, deals, live, run
+from tests.agents.world import World
+
+NONE = Standing("mean", 1, 0, 0, None, None, None, None, None)
+ROSTER = Roster(1, "offers", "t", "logistic", "mean", (), {"mean": NONE})
+
+
+def test_a_task_that_nobody_has_learned_is_told_with_those_there_are() -> None:
+    with pytest.raises(BadSetting, match="PATHLINE_SCORES"):
+        find_roster({}, "offers")
+    with pytest.raises(BadSetting, match="did you mean 'offers'"):
+        find_roster({"offers": ROSTER}, "ofers")
+    assert find_roster({"offers": ROSTER}, "offers") is ROSTER
+
+
+def test_only_a_shadow_can_be_decided_about() -> None:
+    assert shadow_of(ROSTER) == shadow_of(ROSTER, "mean") == "mean"
+    with pytest.raises(BadSetting, match="is mean, not logistic"):
+        shadow_of(ROSTER, "logistic")
+    alone = Roster(1, "offers", "t", "logistic", None, (), {})
+    with pytest.raises(BadSetting, match="has no shadow"):
+        shadow_of(alone)
+
+
+async def test_learn_writes_who_scores_beside_the_models() -> None:
+    w = World()
+    follow, learn = await live(w, {**OFFERS, "shadow": "mean"})
+    w.put(LOG, 0, *deals(0, 40))
+    await run(follow, learn)
+    roster = decode_roster(w.table(MODELS)[b"offers"])
+    assert (roster.champion, roster.shadow, roster.title) == ("logistic", "mean", OFFERS["title"])
+    assert {name: one.version for name, one in roster.learners.items()} == {
+        "logistic": 7,
+        "mean": 8,
+    }
+    assert roster.learners["mean"].learned == 40
