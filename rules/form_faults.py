@@ -5,6 +5,7 @@ Between the grammar and the loader; used for rules and calendars alike.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -87,8 +88,18 @@ def _explain(detail: dict[str, Any], document: Document, form: Any) -> tuple[Pat
         most = detail["ctx"]["max_length"]
         return at, False, f"at most {most} are allowed here: an account's state is bounded"
     if kind == "value_error":
-        return at, name == "[key]", str(detail["ctx"]["error"])
+        told = str(detail["ctx"]["error"])
+        return _place((*loc, *_meant(told)), document), name == "[key]", told
     return at, name == "[key]", _WANTED.get(kind, detail["msg"])
+
+
+def _meant(message: str) -> list[str]:
+    """A check of several fields begins with the name of the one that it is about.
+
+    >>> _meant("`baseline` is 1 to 16 whole windows")
+    ['baseline']
+    """
+    return re.findall(r"^`(\w+)`", message)
 
 
 def _place(loc: tuple[int | str, ...], document: Document) -> Path:
