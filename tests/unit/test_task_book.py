@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -119,3 +120,13 @@ def test_a_folder_without_tasks(tmp_path: Path, book: RuleBook) -> None:
         load_tasks(tmp_path, book)
     with pytest.raises(BadSetting, match="is not a folder"):
         load_tasks(tmp_path / "nowhere", book)
+
+
+def test_the_example_of_the_docs_is_the_task_that_ships(tmp_path: Path, book: RuleBook) -> None:
+    page = (RULES.parent / "docs" / "scores.md").read_text()
+    start = page.index("    id: sla-breach")
+    example = dedent(page[start : page.index("\n\n", start)])
+
+    task = read(tmp_path, example, book, name="sla-breach")["sla-breach"]
+
+    assert task == load_tasks(RULES / "tasks", book)["sla-breach"]
