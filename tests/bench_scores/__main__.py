@@ -38,7 +38,7 @@ Found = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-scores", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="of the logs")
     parser.add_argument("--out", type=Path, default=Path("build/bench-scores.json"))
     options = parser.parse_args()
     console = Console(width=120)
