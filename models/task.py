@@ -1,6 +1,6 @@
 """A task as a person writes it: what is predicted of which case, from what, by which learner.
 
-One YAML file below `rules/tasks/`, read by `rules/task_book.py`. docs/scores.md says how to add one.
+One YAML file below `rules/tasks/`, read by `rules/task_book.py`. How to add one: docs/scores.md.
 """
 
 from __future__ import annotations

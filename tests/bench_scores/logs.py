@@ -51,8 +51,8 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Log:
-    """moments: by time, ties by case and then in the order of the file. settled: the type after which the label is
-    as good as decided, where there is one.
+    """moments: by time, ties by case and then in the order of the file. settled: the type after
+    which the label is as good as decided, where there is one.
     """
 
     name: str
