@@ -19,6 +19,7 @@ from models.learners.open_case import TaskAccount
 
 VERSION = 1
 _FRONT = Struct(">BIq")  # version, checksum of what follows it, due
+FRONT_BYTES = _FRONT.size
 _CHECKED = slice(5, None)
 
 
@@ -91,7 +92,7 @@ def read_due(data: bytes) -> int:
             f"the state of scores has version {version}, this release reads {VERSION}:"
             " start the release that wrote it, or a later one"
         )
-    if version != VERSION or len(data) < _FRONT.size:
+    if version != VERSION or len(data) < FRONT_BYTES:
         raise ValueError("it has no front")
     _, checksum, due = _FRONT.unpack_from(data)
     if crc32(memoryview(data)[_CHECKED]) != checksum:
@@ -102,4 +103,4 @@ def read_due(data: bytes) -> int:
 def decode_states(data: bytes) -> States:
     """Raises as `read_due`, and msgspec's errors."""
     read_due(data)
-    return _decode(memoryview(data)[_FRONT.size :])
+    return _decode(memoryview(data)[FRONT_BYTES:])

@@ -6,6 +6,8 @@ bits. An array with its version first; fields are only appended.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from models.errors import BadInput
@@ -13,6 +15,7 @@ from models.learners.base import Example
 from models.learners.kept import KeptRow, read_row
 
 VERSION = 1
+_MODEL = re.compile(r"[a-z-]{1,64}@[0-9]{1,15}")
 
 
 class ExampleRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -50,6 +53,9 @@ def parse_example(value: bytes | None) -> ExampleRecord:
         raise BadInput("bad_example", f"version {record.v}, this release reads {VERSION}")
     if not record.rows or record.label not in (0, 1):
         raise BadInput("bad_example", "no rows, or a label that is neither 0 nor 1")
+    for said in (said for row in record.rows for said in row.said):
+        if not 0 <= said.value <= 1 or not _MODEL.fullmatch(said.model):
+            raise BadInput("bad_example", f"{said.model!r} said {said.value}")
     return record
 
 

@@ -13,11 +13,17 @@ import numpy as np
 from models.account import Account
 from models.learners import registry, snapshot
 from models.learners.base import Example
+from models.learners.case_features import CaseFeatures
 from models.learners.challenger import Challenger
 from models.learners.drift import DriftWatch
 from models.learners.encoder import Encoder
+from models.learners.example_record import ExampleRecord, encode_example
+from models.learners.kept import Said, keep_row
 from models.learners.logistic import Logistic
+from models.learners.open_case import OpenCase, TaskAccount
 from models.learners.trees import Trees
+from rules import case_state
+from rules.case_state import ScoredCase, TaskState, encode_states
 from rules.loader import load
 from rules.snapshot import BARE, FRONT_BYTES, encode_account
 from streams.control import Activate, Erase, Feed, Tick, encode_control
@@ -153,6 +159,25 @@ def _drifts() -> list[bytes]:
     return [watch.dump()]
 
 
+def _examples() -> list[bytes]:
+    rows = tuple(
+        keep_row(ASKED, (Said("logistic@3", 0.5), Said("mean@4", 0.4, True))) for _ in "ab"
+    )
+    return [
+        encode_example(ExampleRecord(1, "task", "case", FEATURES.hash, 5, label, 9, rows))
+        for label in (0, 1)
+    ]
+
+
+def _cases() -> list[bytes]:
+    """Without their front: the target puts one before them."""
+    features = CaseFeatures(5, 9, events=2)
+    account = TaskAccount(cases={"{}": OpenCase("case", 5, 99, features)})
+    scored = {"case": ScoredCase(5, [keep_row(ASKED)], 0.5, True)}
+    states = {"task": TaskState("stamp", account, scored)}
+    return [encode_states(each)[case_state.FRONT_BYTES :] for each in ({}, states)]
+
+
 MADE = {
     "structured": _events,
     "binary": _binary,
@@ -174,4 +199,6 @@ MADE = {
     "learner": _learners,
     "trees": _trees,
     "drift": _drifts,
+    "example": _examples,
+    "cases": _cases,
 }

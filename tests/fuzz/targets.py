@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from aiokafka import ConsumerRecord
+from msgspec import MsgspecError
 
 from models.errors import BadInput, BadRule, BadSetting, Unavailable
 from models.event import Event
@@ -22,8 +24,11 @@ from models.learners.base import Authenticated, Row, Schema
 from models.learners.challenger import Challenger
 from models.learners.drift import DriftWatch
 from models.learners.encoder import Encoder
+from models.learners.example_record import example_of, parse_example
 from models.learners.logistic import Logistic
+from models.learners.roster import compare
 from models.learners.trees import Trees
+from rules.case_state import FRONT_BYTES, decode_states, encode_states
 from rules.cel.errors import ConditionError
 from rules.condition import compile_condition
 from rules.loader import parse
@@ -190,6 +195,23 @@ def trees(data: bytes) -> None:
         assert np.isfinite(loaded.log_odds(ASKED.values[np.newaxis])).all()
 
 
+def example(data: bytes) -> None:
+    """Read, inflated and learned from by whoever reads the examples."""
+    record = parse_example(data)
+    rows = example_of(record, len(ASKED.values)).rows
+    assert all(row.values.shape == ASKED.values.shape for row in rows)
+    compare([record], "logistic", "mean")
+
+
+def cases(data: bytes) -> None:
+    """As they are; and with a checksum that fits."""
+    with suppress(ValueError, Unavailable, MsgspecError):
+        decode_states(data)
+    whole = bytearray(encode_states({})[:FRONT_BYTES] + data)
+    whole[1:5] = crc32(memoryview(whole)[5:]).to_bytes(4)
+    assert isinstance(encode_states(decode_states(bytes(whole))), bytes)
+
+
 TARGETS: Mapping[str, Target] = {
     "structured": Target(structured, (BadInput,)),
     "binary": Target(binary, (BadInput,)),
@@ -211,4 +233,6 @@ TARGETS: Mapping[str, Target] = {
     "learner": Target(learner, (BadInput,)),
     "trees": Target(trees, (BadInput,)),
     "drift": Target(DriftWatch.load, (BadInput,)),
+    "example": Target(example, (BadInput,)),
+    "cases": Target(cases, (ValueError, MsgspecError)),
 }
