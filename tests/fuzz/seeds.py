@@ -160,12 +160,13 @@ def _drifts() -> list[bytes]:
 
 
 def _examples() -> list[bytes]:
-    rows = tuple(
-        keep_row(ASKED, (Said("logistic@3", 0.5), Said("mean@4", 0.4, True))) for _ in "ab"
-    )
+    both = Said("logistic@3", 0.5), Said("mean@4", 0.4, shadow=True)
+    spoken = [both, (Said("mean", 0.4),), (Said("mean@x", 0.4),), (Said("mean@4", 7.0),)]
     return [
-        encode_example(ExampleRecord(1, "task", "case", FEATURES.hash, 5, label, 9, rows))
-        for label in (0, 1)
+        encode_example(
+            ExampleRecord(1, "task", "case", FEATURES.hash, 5, 1, 9, (keep_row(ASKED, said),) * 2)
+        )
+        for said in spoken
     ]
 
 
