@@ -67,10 +67,13 @@ class MadeTime(Form):
 
 
 class DataColumn(Form):
-    """A field of `data`. A value that is not as `as` says makes the row a bad one."""
+    """A field of `data`. Without `as` it stays what the file has: text in CSV, else its own type.
+
+    A value that is not as `as` says makes the row a bad one.
+    """
 
     column: str
-    as_: Literal["text", "int", "float", "bool"] = Field("text", alias="as")
+    as_: Literal["text", "int", "float", "bool"] | None = Field(None, alias="as")
 
 
 class Mapping(Form):

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from models.errors import BadInput
 from models.event import Event
 from streams.backtest.mapping import COLUMN, DataColumn, MadeTime, TimeColumn, data_columns
@@ -194,6 +196,8 @@ def _instants(format: str) -> Callable[[str], datetime]:
 
 def _value(field: DataColumn, form: Form) -> Callable[[Fields], Any]:
     get, read = _column(field.column, form), _reader(field.column)
+    if field.as_ is None:
+        return lambda fields: _own(read(fields), fields, get)
     if field.as_ == "text":
         return get
     cast = {"int": _int, "float": _float, "bool": _bool}[field.as_]
@@ -209,6 +213,17 @@ def _value(field: DataColumn, form: Form) -> Callable[[Fields], Any]:
             raise BadInput("wrong_type", told) from None
 
     return value
+
+
+def _own(value: Any, fields: Fields, get: Get) -> Any:
+    """Of its own type, as JSON can hold it; of text what the mapping calls it."""
+    if type(value) is str:
+        return get(fields)
+    if type(value) in (int, bool):
+        return value
+    if type(value) is float:
+        return value if value - value == 0 else None  # JSON knows neither infinity nor NaN
+    return msgspec.to_builtins(value)
 
 
 def _int(text: str) -> int:

@@ -13,6 +13,7 @@ import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
@@ -111,7 +112,7 @@ def _run(
         pipes.append(ours)
         processes.append(process)
     try:
-        return _listen(pipes, topic, look)
+        return listen(pipes, topic, look)
     except BaseException:
         for process in processes:
             process.kill()
@@ -122,9 +123,10 @@ def _run(
             pipe.close()
 
 
-def _listen(
+def listen(
     pipes: list[Connection[Any, Any]], topic: Topic, look: Callable[[int, float], bool]
 ) -> tuple[bool, list[list[PartitionResult]]]:
+    """Until each process has said what it came to; `look` may stop them on the way."""
     results: dict[int, list[PartitionResult]] = {}
     done = [Progress(0, 0) for _ in pipes]
     stopped = False
@@ -143,7 +145,8 @@ def _listen(
             stopped = True
             for n, pipe in enumerate(pipes):
                 if n not in results:
-                    pipe.send("stop")
+                    with suppress(BrokenPipeError):  # it has ended; its answer waits
+                        pipe.send("stop")
     return stopped, [results[n] for n in range(len(pipes))]
 
 

@@ -74,6 +74,17 @@ def test_data_has_its_types_and_an_empty_cell_says_nothing() -> None:
     assert event.data == {"amount": 20_000, "share": 0.5, "open": True}
 
 
+def test_without_a_type_a_value_stays_what_the_file_has() -> None:
+    """Text in CSV; in JSON and Parquet numbers, lists, instants as JSON holds them."""
+    text = LOAN + "data: {n: n, f: f, b: b, many: many, at: at, nan: nan, none: none}\n"
+    at = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
+    row = {"n": 5, "f": 0.5, "b": True, "many": [{"x": 1}], "nan": float("nan"), "none": None}
+    assert one(text, **(ROW | row | {"at": at})).data == {
+        "n": 5, "f": 0.5, "b": True, "many": [{"x": 1}], "at": "2026-03-01T08:30:00Z",
+    }  # fmt: skip
+    assert one(text, **(ROW | {"n": "5"})).data == {"n": "5", "at": ROW["at"]}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("int", "12.5"), ("int", str(2**63)), ("float", "nan"), ("float", "x"), ("bool", "maybe")],
