@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from models.alert import decode_alert
+from models.alert import Alert, decode_alert
 from streams.cli import main
 from tests.story import COMMON, TESTS
 
@@ -89,6 +89,10 @@ class Desk:
         return found
 
     def alerts(self, out: str = "out") -> list[tuple[str, str, str, str]]:
-        lines = (self.folder / out / "alerts.jsonl").read_bytes().splitlines()
-        found = sorted(map(decode_alert, lines), key=lambda alert: alert.occurred_at)
+        found = self.decoded(out)
         return [(a.rule.id, a.account, a.state, str(a.occurred_at - START)) for a in found]
+
+    def decoded(self, out: str = "out") -> list[Alert]:
+        """In order of time."""
+        lines = (self.folder / out / "alerts.jsonl").read_bytes().splitlines()
+        return sorted(map(decode_alert, lines), key=lambda alert: alert.occurred_at)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import methodcaller
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -110,11 +111,13 @@ def _column(name: str, form: Form) -> Get:
 
 def _reader(name: str) -> Callable[[Fields], Any]:
     """a.b is field b of a, unless a column is called so."""
+    if "." not in name:
+        return methodcaller("get", name)
     steps = name.split(".")
 
     def read(fields: Fields) -> Any:
-        if name in fields or len(steps) == 1:
-            return fields.get(name)
+        if name in fields:
+            return fields[name]
         value: Any = fields
         for step in steps:
             value = value.get(step) if isinstance(value, dict) else None
@@ -131,9 +134,11 @@ def _template(text: str, form: Form) -> Get:
     """None when a column of it says nothing."""
     parts = COLUMN.split(text)
     gets = [_column(name, form) for name in parts[1::2]]
-    if parts == ["", parts[1] if gets else None, ""]:
-        return gets[0]
     fixed = parts[::2]
+    if not gets:
+        return lambda fields: text
+    if fixed == ["", ""]:
+        return gets[0]
 
     def get(fields: Fields) -> str | None:
         said = fixed[0]

@@ -14,10 +14,11 @@ from models.errors import BadSetting
 from models.event import to_ms
 from streams.commands.rule_options import Calendars, Overlay
 from streams.console import Exit, Json, err, out, print_json
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # what a backtest needs takes a second to import; other commands do not wait
     from rules.check import Outcome as Checked
+    from rules.loader import RuleBook
     from streams.backtest.request import Request
     from streams.backtest.session import Found
 
@@ -124,7 +125,7 @@ def backtest(
     )  # fmt: skip
     expected = Expected(expect, book) if expect else None
     wanted = Wanted(
-        against=rules_from(settings, against, calendars, overlay) if against else None,
+        against=_against(settings, against, calendars, overlay) if against else None,
         axes=[parse_axis(text, book) for text in sweep or ()],
         zone=_zone(zone),
     )
@@ -141,6 +142,15 @@ def backtest(
     if not found.ran.complete:
         raise typer.Exit(PARTIAL)
     raise typer.Exit(Exit.FINDINGS if any(not one.passed for one in checked) else Exit.FINE)
+
+
+def _against(
+    settings: Settings, side: str, calendars: Path | None, overlay: Path | None
+) -> RuleBook:
+    """With the same overlay, unless it is a published set."""
+    from streams.backtest.rule_source import rules_from
+
+    return rules_from(settings, side, calendars, overlay if Path(side).is_dir() else None)
 
 
 def _instant(option: str, text: str | None) -> int | None:

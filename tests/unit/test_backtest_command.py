@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from models.alert import decode_alert
-from tests.backtest_desk import HOSTILE, SILENT, START, Desk, offer
+from tests.backtest_desk import EVENTS, HOSTILE, SILENT, START, Desk, offer
 
 
 @pytest.fixture
@@ -62,6 +62,21 @@ def test_the_run_ends_at_the_last_event_unless_the_clock_is_moved_on(desk: Desk)
     desk.run("--run-until", (START + timedelta(days=70)).isoformat())
     assert desk.alerts()[-1] == ("offer.silent", "late", "firing", "68 days, 0:00:00")
     assert desk.summary()["clock"] == "2026-05-11T09:00:00Z"
+
+
+def test_several_files_are_one_log(desk: Desk) -> None:
+    """Named at the end or by more --from; a deadline of one is due by an event of the other."""
+    desk.run()
+    apart = desk.folder / "apart"
+    apart.mkdir()
+    for n, event in enumerate(EVENTS):
+        with (apart / f"{n % 2}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+    desk.write("events.jsonl", "")
+    desk.run("--from", "apart/0.jsonl", "apart/1.jsonl", out="both")
+    ids = [[(a.fingerprint, a.occurred_at) for a in desk.decoded(out)] for out in ("out", "both")]
+    assert ids[0] == ids[1] != []
+    assert {e.topic for alert in desk.decoded("both") for e in alert.evidence} == {"files"}
 
 
 def test_outcomes_say_how_good_the_rules_were(desk: Desk) -> None:
