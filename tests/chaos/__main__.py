@@ -16,6 +16,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from streams.broker import EmbeddedKafka
 from tests.chaos.finding import Finding
@@ -26,6 +27,7 @@ from tests.chaos.stage import JARS, Stage
 
 BUILD = Path("build")
 WHOLE_MIN = 20.0
+DISK: dict[str, Any] = {"store": "rocksdb", "standbys": 1}
 
 
 def parse_options() -> Namespace:
@@ -34,6 +36,7 @@ def parse_options() -> Namespace:
     parser.add_argument("--only", metavar="F1,F3", help="these faults")
     parser.add_argument("--seed", type=int, help="of all chance; a new one each time")
     parser.add_argument("--minutes", type=float, default=WHOLE_MIN, help="about so long, in all")
+    parser.add_argument("--disk", action="store_true", help="tables on disk, with standbys")
     parser.add_argument("--list", action="store_true", help="tell the faults and their stories")
     return parser.parse_args()
 
@@ -50,14 +53,18 @@ def chosen(only: str | None) -> list[Fault]:
     return [fault for fault in FAULTS if fault.name in names]
 
 
-async def run(faults: Sequence[Fault], seed: int, size: float) -> dict[str, Finding]:
-    """The findings by name. Faults that mostly wait are played beside the others."""
+async def run(
+    faults: Sequence[Fault], seed: int, size: float, **changes: Any
+) -> dict[str, Finding]:
+    """The findings by name. Faults that mostly wait are played beside the others. changes: of the
+    settings.
+    """
     me = asyncio.current_task()
     assert me is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     folder = (BUILD / "chaos").resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    stage = Stage(EmbeddedKafka(folder / "kafka", 0, JARS), folder, seed, size)
+    stage = Stage(EmbeddedKafka(folder / "kafka", 0, JARS), folder, seed, size, **changes)
     aside = {f.name: asyncio.create_task(play(f, stage)) for f in faults if f.is_aside}
     try:
         found = {fault.name: await play(fault, stage) for fault in faults if not fault.is_aside}
@@ -83,7 +90,7 @@ def main() -> None:
     logging.getLogger("asyncio").disabled = True  # futures of producers whose broker was killed
     began = time.monotonic()
     try:
-        found = asyncio.run(run(faults, seed, size))
+        found = asyncio.run(run(faults, seed, size, **(DISK if options.disk else {})))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
     write(BUILD / "chaos.json", seed, size, found)

@@ -47,7 +47,7 @@ async def recover(stage: Stage, sizes: tuple[int, ...]) -> Finding:
     found = Finding(f"cold start with {', '.join(f'{size:,}' for size in sizes)} accounts")
     for size in sizes:
         async with stage.site("F19", rules=RULES) as site:
-            written = await _fill(site.settings, size)
+            written = await fill(site.settings, size)
             worker = site.start()
             ready_s = await worker.ready(600)
             accounts = (await worker.readings())["pathline_accounts"]
@@ -59,7 +59,7 @@ async def recover(stage: Stage, sizes: tuple[int, ...]) -> Finding:
     return found
 
 
-async def _fill(settings: Settings, size: int) -> int:
+async def fill(settings: Settings, size: int) -> int:
     """Put so many accounts and the positions into the changelog; bytes of the accounts."""
     changelog = Topics(settings).follow_changelog.name
     engine = _lived_through(settings)

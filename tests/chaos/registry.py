@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tests.chaos import (
     brokers,
     clusters,
+    disks,
     inputs,
     kills,
     loads,
@@ -61,6 +62,8 @@ FAULTS = (
     Fault("F18", logs.changelog_is_garbled),
     Fault("F19", recovery.cold_recovery, 300),
     Fault("F19M", recovery.cold_recovery_of_a_million, 1_200, by_default=False),
+    Fault("F19R", disks.recovery_from_disk, 400),
+    Fault("F19RM", disks.recovery_of_a_million_from_disk, 1_200, by_default=False),
     Fault("F20", upgrades.rolling_upgrade),
     Fault("F21", logs.partitions_grow),
     Fault("F22", soak.soak, 5_400, by_default=False),

@@ -42,7 +42,8 @@ class Site:
         **changes: Any,
     ) -> Kept:
         """A kept worker, a static member under its name. changes: of the settings."""
-        settings = self.settings.model_copy(update={"instance_id": name, **changes})
+        own = {"instance_id": name, "data_dir": self.folder / f"{name}-tables"}
+        settings = self.settings.model_copy(update={**own, **changes})
         log = self.folder / f"{name}.log"
         self.workers[name] = Kept(settings, log, command, *arguments)
         return self.workers[name]

@@ -25,13 +25,18 @@ class Cluster(Protocol):
 
 
 class Stage:
-    """seed: of all chance. size: of the load and the waiting, 1 for `make chaos`."""
+    """seed: of all chance. size: of the load and the waiting, 1 for `make chaos`. changes: of the
+    settings of every site.
+    """
 
-    def __init__(self, kafka: EmbeddedKafka, folder: Path, seed: int, size: float = 1.0) -> None:
+    def __init__(
+        self, kafka: EmbeddedKafka, folder: Path, seed: int, size: float = 1.0, **changes: Any
+    ) -> None:
         self.kafka = kafka
         self.folder = folder
         self.seed = seed
         self.size = size
+        self.changes = changes
         self._count = 0
 
     def scaled(self, whole: float) -> float:
@@ -49,7 +54,9 @@ class Stage:
         self._count += 1
         folder = self.folder / f"{name}-{self._count}"
         chance = random.Random(f"{self.seed} {name}")
-        return open_site((kafka or self.kafka).bootstrap, folder, chance, **changes)
+        return open_site(
+            (kafka or self.kafka).bootstrap, folder, chance, **{**self.changes, **changes}
+        )
 
     @asynccontextmanager
     async def own_kafka(self, name: str, **extra: str) -> AsyncIterator[EmbeddedKafka]:

@@ -12,6 +12,7 @@ from models.errors import Unavailable
 from streams.connection import connect
 from streams.kafka.admin import create_topics
 from streams.kafka.topic_id import load_topic_id
+from streams.local_copy import MARK_KEY, Budget, LocalCopy
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.e2e.workers import (
@@ -21,6 +22,7 @@ from tests.e2e.workers import (
     judge,
     published,
     send,
+    stored,
     traffic,
     with_rules,
     workers,
@@ -62,6 +64,17 @@ async def caught_up(events: int, *settled: Any) -> None:
     await asyncio.to_thread(settled[0].wait_until, done)
 
 
+async def compare_copies(settings: Settings) -> None:
+    """A worker that has stopped in good order has left copies of all of its changelogs."""
+    topics = Topics(settings)
+    for topic in (topics.ingest_changelog.name, topics.follow_changelog.name):
+        for partition, records in (await stored(settings, topic)).items():
+            said = {record.key: record.value for record in records}
+            copy = LocalCopy(settings.data_dir / topic / str(partition), Budget())
+            assert said == {key: value for key, value in copy.items() if key != MARK_KEY}
+            copy.close()
+
+
 async def test_a_standby_takes_over_where_the_dead_one_was(
     prepared: Settings, tmp_path: Path
 ) -> None:
@@ -85,6 +98,7 @@ async def test_a_standby_takes_over_where_the_dead_one_was(
         )
         assert recovered(two) - before < TAIL_MAX
         await drain(two)
+    await compare_copies(settings["two"])
     expected = await judge(prepared)
     assert len(expected.accounts) > ACCOUNTS * 0.9
     compare(await published(prepared), expected)
@@ -108,6 +122,7 @@ async def test_killed_again_and_again_it_reads_only_what_is_new(
             assert recovered(worker) < TAIL_MAX
         await feed
         await drain(worker)
+    await compare_copies(static)
     compare(await published(prepared), await judge(prepared))
 
 

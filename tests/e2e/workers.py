@@ -114,14 +114,18 @@ class WorkerProcess:
         except OSError:
             return 0, ""
 
-    def reading(self, name: str, **labels: str) -> float:
-        """The sum of the samples of a metric with these labels."""
-        return sum(
+    def samples(self, name: str, **labels: str) -> list[float]:
+        """Those of a metric with these labels."""
+        return [
             sample.value
             for family in text_string_to_metric_families(self.ask("/metrics")[1])
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        ]
+
+    def reading(self, name: str, **labels: str) -> float:
+        """Their sum."""
+        return sum(self.samples(name, **labels))
 
     def applied(self, agent: str) -> float:
         return self.reading("pathline_events_total", agent=agent)

@@ -11,7 +11,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text("utf-8"
 
 
 def test_each_fault_has_its_row() -> None:
-    rows = re.findall(r"^\| ([A-Z]+\d*M?) \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| ([A-Z]+\d*R?M?) \|", TEXT, re.MULTILINE)
     assert sorted(rows) == sorted(fault.name for fault in FAULTS)
 
 
