@@ -14,6 +14,7 @@ from streams.commands import (
     demo,
     doctor,
     erase,
+    models,
     rules,
     send,
     settings,
@@ -36,6 +37,7 @@ app.command("settings")(settings.show)
 app.command("worker")(worker.run)
 app.add_typer(broker.app, name="broker")
 app.add_typer(rules.app, name="rules")
+app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
 app.command("demo")(demo.demo)
 app.command("backtest")(backtest.backtest)

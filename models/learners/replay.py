@@ -7,6 +7,7 @@ learned (Dawid, JRSS A 147(2), 1984; Gama et al., Machine Learning 90, 2013).
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ from models.learners.challenger import Refitted
 from models.learners.drift import Drift, DriftWatch
 from models.learners.encoder import Encoder
 from models.task import Minimum, Task
+
+SAMPLE = 200
 
 
 class Verdict(NamedTuple):
@@ -44,17 +47,18 @@ class Replay:
     """One task from its first event on. Calls come in the order of time.
 
     verdicts, drifts: as they came. censored: cases that ended without a label. unscored: with a
-    label, but never scored.
+    label, but never scored. sample: a row of each of the newest cases, to ask for reasons.
     """
 
     def __init__(self, task: Task, raw: Schema) -> None:
+        self.task = task
         self.encoder = Encoder(raw)
         self.learner = registry.make(task.learner, self.encoder.schema)
         self.watch = DriftWatch(self.encoder.schema)
         self.verdicts: list[Verdict] = []
         self.drifts: list[Drift] = []
         self.censored = self.unscored = 0
-        self._minimum = task.minimum
+        self.sample: deque[Row] = deque(maxlen=SAMPLE)
         self._labels = [0, 0]
         self._open: dict[str, _Open] = {}
 
@@ -67,7 +71,7 @@ class Replay:
         """What is said of a case at a raw row of it; since: when the case started, ms."""
         encoded = self.encoder.encode(row)
         said = None
-        if enough(self._labels, self._minimum):
+        if enough(self._labels, self.task.minimum):
             said = float(self.learner.predict_many([encoded])[0])
         case = self._open.get(row.case) or self._open.setdefault(row.case, _Open(since))
         case.rows.append(encoded)
@@ -84,6 +88,7 @@ class Replay:
         if spoken := [said for said in ended.said if said is not None]:
             error = abs(label - sum(spoken) / len(spoken))
             self.drifts += self.watch.advance(error, ended.rows[-1].values, at)
+        self.sample.append(ended.rows[-1])
         self._learn(Example(case, tuple(ended.rows), label, at))
 
     def censor(self, case: str) -> None:
