@@ -156,7 +156,8 @@ def calibrate(
 ) -> pl.DataFrame:
     """task, bin: of matured scores in bins of equal size the mean value, and the share followed."""
     told = scores.select("account", "task", "value", pl.col("occurred_at").alias("at"))
-    matured = follow_up(told, came, horizon_ms, end_ms).filter("matured")
+    known = told.filter(pl.col("value").is_not_null())
+    matured = follow_up(known, came, horizon_ms, end_ms).filter("matured")
     rank = pl.col("value").rank("ordinal").over("task") - 1
     place = (rank * bins // pl.len().over("task")).cast(pl.Int32)
     return (

@@ -122,7 +122,10 @@ async def _read(
 
 
 def make_agent(task: Task, topics: Topics) -> FollowAgent:
-    """Like the worker's, but it never gives up for too many bad records."""
+    """Like the worker's, but it never gives up for too many bad records.
+
+    Learned scores would come in here, as its `scorers`; without, it scores momentum alone.
+    """
     patient = {"rejects_ratio_max": 1.0, "rejects_in_row_max": 2**62}
     settings = task.settings.model_copy(update=patient)
     keyring = load_keyring(settings.control_key_file)

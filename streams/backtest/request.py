@@ -50,8 +50,6 @@ class Request:
     def run_id(self) -> str:
         """The same question has the same id, whatever the number of processes."""
         if self.run:
-            if not RUN.fullmatch(self.run):
-                raise BadSetting(f"--run {self.run}: lower case letters, digits and -, at most 40")
             return self.run
         files = [(path.name, path.stat().st_size) for path in self.files if path.exists()]
         asked = (self.book.digest, *files, self.topic, self.mapping, self.span, self.run_until_ms)
@@ -96,7 +94,9 @@ def make_request(
         raise BadSetting("--map and --sort are for files; a topic holds events in the log's order")
     if as_live and not topic:
         raise BadSetting("--as-live is for topics: a file activates no rule sets")
-    request = Request(
+    if run and not RUN.fullmatch(run):
+        raise BadSetting(f"--run {run}: lower case letters, digits and -, at most 40")
+    return Request(
         settings,
         book,
         files,
@@ -111,5 +111,3 @@ def make_request(
         as_live,
         run,
     )
-    assert request.run_id  # told before anything is read
-    return request

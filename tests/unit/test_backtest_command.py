@@ -47,7 +47,7 @@ def test_the_same_question_gives_the_same_bytes_whatever_the_number_of_processes
 ) -> None:
     desk.run()
     desk.run("--processes", "2", out="two")
-    for name in ("alerts.jsonl", "scores.jsonl", "outcomes.jsonl"):
+    for name in ("alerts.jsonl", "scores.jsonl", "outcomes.jsonl", "report.html"):
         assert (desk.folder / "out" / name).read_bytes() == (
             desk.folder / "two" / name
         ).read_bytes()

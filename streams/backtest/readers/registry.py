@@ -20,8 +20,10 @@ READERS = {
     "parquet": "parquet_rows",
     "xes": "xes_rows",
 }
-ENDINGS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
-           ".parquet": "parquet", ".xes": "xes"}  # fmt: skip
+ENDINGS: dict[str, FORMATS] = {
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
+    ".parquet": "parquet", ".xes": "xes",
+}  # fmt: skip
 
 
 def format_of(path: Path, mapping: Mapping | None = None) -> FORMATS:
@@ -36,7 +38,7 @@ def format_of(path: Path, mapping: Mapping | None = None) -> FORMATS:
     if found is None:
         known = ", ".join(sorted(ENDINGS))
         raise BadSetting(f"{path}: its name tells no format ({known}); a mapping may say `format`")
-    return found  # type: ignore[return-value]  # the values of a visible dict
+    return found
 
 
 def reader_for(format: str) -> Read:

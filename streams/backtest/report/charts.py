@@ -24,7 +24,7 @@ LAYOUT: dict[str, Any] = {
 def over_time(fired: pl.DataFrame) -> go.Figure:
     """Firing alerts per hour, day or week, whichever suits the span, by rule."""
     every, words = _grain(fired["at"])
-    binned = fired.group_by(pl.col("at").dt.truncate(every), "rule").len().sort("at")
+    binned = fired.group_by(pl.col("at").dt.truncate(every), "rule").len().sort("rule", "at")
     figure = _figure(barmode="stack", yaxis_title=f"alerts per {words}")
     for (rule,), rows in binned.group_by("rule", maintain_order=True):
         figure.add_bar(x=rows["at"].to_list(), y=rows["len"].to_list(), name=str(rule))
@@ -75,7 +75,7 @@ def timelines(names: list[str], fired: pl.DataFrame, outcomes: pl.DataFrame) -> 
     """Of these accounts: when which rule fired and why, and what came of it."""
     figure = _figure(height=120 + 30 * len(names), yaxis_autorange="reversed")
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names)
-    newest = fired.group_by("account").tail(MARKS)
+    newest = fired.group_by("account").tail(MARKS).sort("rule", "account", "at")
     for (rule,), rows in newest.group_by("rule", maintain_order=True):
         figure.add_scatter(
             x=rows["at"].to_list(), y=rows["account"].to_list(), text=rows["why"].to_list(),

@@ -56,8 +56,13 @@ def write_report(
         *_swept(swept),
     ]  # fmt: skip
     shown = [
-        {"title": s.title, "note": s.note, "table": s.table, "figure": _html(s.figure)}
-        for s in sections
+        {
+            "title": s.title,
+            "note": s.note,
+            "table": s.table,
+            "figure": _html(s.figure, f"figure-{n}"),
+        }
+        for n, s in enumerate(sections)
     ]
     page = Environment(
         loader=PackageLoader("streams.backtest.report", ""),
@@ -68,11 +73,13 @@ def write_report(
     target.write_text(text, "utf-8")
 
 
-def _html(figure: go.Figure | None) -> Markup | None:
-    """plotly escapes what could end the script that it writes."""
+def _html(figure: go.Figure | None, name: str) -> Markup | None:
+    """plotly escapes what could end the script that it writes. name: of its element."""
     if figure is None:
         return None
-    text = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    text = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"displaylogo": False}, div_id=name
+    )
     return Markup(text)  # noqa: S704 - see above
 
 
