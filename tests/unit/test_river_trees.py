@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import mypy.api
 import numpy as np
 import pytest
 
@@ -94,3 +96,19 @@ def test_a_forest_is_no_tree_and_rubbish_is_neither() -> None:
     for rubbish in (b"", b"\x80\x04", b"junk"):
         with pytest.raises(BadInput, match="bad_model_state"):
             RiverForest.load(Authenticated(msgspec.msgpack.encode([*state[:-1], rubbish])))
+
+
+def test_bytes_that_nobody_has_checked_do_not_type_check(tmp_path: Path) -> None:
+    """So who forgets the signature hears of it before anything runs."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from models.learners.base import Authenticated\n"
+        "from models.learners.river_trees import RiverTree\n"
+        "RiverTree.load(Authenticated(b''))\n"
+        "RiverTree.load(b'')\n"
+    )
+    told, _, code = mypy.api.run([str(program), "--cache-dir", ".mypy_cache"])
+    assert code == 1
+    [line] = [line for line in told.splitlines() if "program.py" in line]
+    assert ":4: error" in line
+    assert 'expected "Authenticated"' in line
