@@ -53,6 +53,20 @@ def test_the_same_question_gives_the_same_bytes_whatever_the_number_of_processes
         ).read_bytes()
 
 
+def test_another_question_has_another_id(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other rules, another input, another setting that decides."""
+    ids = []
+    for words in ((), ("--until", START.isoformat()), ("--rules", "other")):
+        if "other" in words:
+            desk.rules("other", SILENT)
+        desk.run(*words)
+        ids.append(desk.summary()["run"])
+    monkeypatch.setenv("PATHLINE_SEQUENCE_LENGTH_MAX", "8")
+    desk.run()
+    ids.append(desk.summary()["run"])
+    assert len(set(ids)) == 4
+
+
 def test_the_run_ends_at_the_last_event_unless_the_clock_is_moved_on(desk: Desk) -> None:
     event = offer("late", 61, "offer.sent")
     with (desk.folder / "events.jsonl").open("ab") as file:

@@ -19,6 +19,7 @@ from streams.backtest.bad_rows import BadRows
 from streams.backtest.file_input import FileInput, Span
 from streams.backtest.forms import parse_form
 from streams.backtest.mapping import Mapping
+from streams.backtest.readers.registry import ENDINGS, READERS
 from streams.codec import RawLimits
 
 MAP = """
@@ -107,6 +108,10 @@ class Files:
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
+
+
+def test_every_reader_that_is_registered_is_tried_here() -> None:
+    assert FORMATS.keys() == READERS.keys() == set(ENDINGS.values())
 
 
 @pytest.mark.parametrize("packing", PACKED)

@@ -136,15 +136,18 @@ async def test_the_rules_that_are_asked_about_stay_whatever_the_log_activates(
     assert [account for _, account, _ in stage.told] == ["acme", "bolt"]
 
 
+class Fragile(Partition):
+    """An engine with a bug."""
+
+    def advance(self, event: Event) -> list[Output]:
+        if event.id == "bomb":
+            raise ZeroDivisionError
+        return super().advance(event)
+
+
 async def test_what_breaks_the_engine_is_set_aside_and_nothing_is_told_twice(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Fragile(Partition):
-        def advance(self, event: Event) -> list[Output]:
-            if event.id == "bomb":
-                raise ZeroDivisionError
-            return super().advance(event)
-
     monkeypatch.setattr("streams.agents.follow.Partition", Fragile)
     result = await stage.play(
         event(0, "acme"), event(1, "bolt"), event(2, "bolt", id="bomb"), event(3, "bolt"),
@@ -158,6 +161,15 @@ async def test_what_breaks_the_engine_is_set_aside_and_nothing_is_told_twice(
     assert stage.bad == [(2, "engine_fault"), (3, "account_quarantined")]
     assert result.bad == {"engine_fault": 1, "account_quarantined": 1}
     assert stage.done == [5, 5]
+
+
+async def test_what_is_read_once_more_is_not_counted_as_progress_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.agents.follow.Partition", Fragile)
+    many = [event(n, f"a{n}") for n in range(LOOK_EVERY + 100)]
+    await stage.play(*many, event(len(many), "bolt", id="bomb"))
+    assert stage.done == [len(many) + 1, len(many) + 1]
 
 
 async def test_many_bad_records_do_not_end_a_backtest(stage: Stage) -> None:
