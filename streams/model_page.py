@@ -97,7 +97,9 @@ def _cells(figures: Figures) -> tuple[str, ...]:
 
 
 def _span(first: int, last: int | None) -> str:
-    """>>> _span(1, 1), _span(4, 5), _span(41, None)
+    """In words.
+
+    >>> _span(1, 1), _span(4, 5), _span(41, None)
     ('1', '4-5', '41 and later')
     """
     if last is None:
