@@ -107,7 +107,7 @@ async def test_what_is_read_and_what_we_commit_is_there_after_a_restart(
     assert again.persisted_offset(TP(CHANGELOG, 1)) == 4
     blobs = again.load(1)
     assert (blobs.get(position_key(1)), said(blobs)) == (b"p", {b"b": b"2"})
-    with pytest.raises(Unavailable, match="was read up to 0, and goes to 5"):
+    with pytest.raises(Unavailable, match="was read up to 0, but goes to 5"):
         again.load(2)
     await again.on_stop()
 
