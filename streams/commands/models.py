@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Column, Table
 
 from models.calendar import Calendar
 from models.errors import BadSetting
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from models.learners.report import Report
 
 SHARE = 0.8
-COLUMNS = {"auc_by_length": "AUC by length", "log_loss": "log loss", "brier": "Brier"}
+FIGURES = (("auc_by_length", "AUC by length"), ("log_loss", "log loss"), ("brier", "Brier"))
 
 app = typer.Typer(
     no_args_is_help=True, help="Models: what scores are made by. docs/scores.md tells the whole."
@@ -177,14 +175,15 @@ def _tell(reports: Mapping[str, Report], json: bool) -> None:
         for report in reports.values():
             print_json({"task": report.task, "cases": report.cases, "last": report.last})
         return
-    heads = ("task", "label 0", "label 1", "pending", "cases judged", *COLUMNS.values())
-    table = Table(*(Column(head, no_wrap=True) for head in heads), box=SIMPLE_HEAD)
     for report in reports.values():
         cases, last = report.cases, report.last
-        counts = (cases.negative, cases.positive, cases.open, last.cases)
-        figures = (getattr(last, name) for name in COLUMNS)
-        table.add_row(report.task, *(f"{count:,}" for count in counts), *map(_number, figures))
-    out.print(table)
+        figures = ", ".join(f"{word} {_number(getattr(last, name))}" for name, word in FIGURES)
+        out.print(
+            f"{report.task}: {cases.positive:,} cases of label 1, {cases.negative:,} of label 0,"
+            f" {cases.censored:,} censored, {cases.open:,} pending;"
+            f" {last.cases:,} of the last part were scored: {figures}",
+            highlight=False,
+        )
 
 
 def _number(value: float | None) -> str:

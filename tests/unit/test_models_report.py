@@ -165,6 +165,7 @@ def test_the_command_writes_figures_and_a_page_that_needs_nothing_else(
 ) -> None:
     done = run("--share", "0.5")
     assert done.exit_code == 0, done.output
+    assert f"leaves: {sum(v.label for v in whole().model.verdicts)} cases of label 1" in done.stdout
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     told = written["tasks"]["leaves"]
     assert (written["v"], told["v"]) == (1, 1)
