@@ -8,26 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner, Result
 
 from models.learned_score import decode_learned
 from models.learners.example_record import parse_example
+from streams.cli import app
 from streams.control import is_control
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.agents.learning import OFFERS, deals
 from tests.e2e.workers import RULES, send, stored, with_rules, workers
+from tests.kafka_settings import environment
 
 CASES = 400
+# The events are of the past, and a worker that has nothing to do lets the clock go on to now.
+TRIAL: dict[str, Any] = {**OFFERS, "horizon": "9000d", "shadow": "mean"}
 VISITS: dict[str, Any] = {
-    **OFFERS,
+    **TRIAL,
+    "shadow": None,
     "id": "visits",
     "title": "The next page is the one with the prices",
     "starts": [{"type": "page.viewed"}],
     "positive": [{"type": "page.viewed", "where": 'data.page == "price"'}],
     "negative": [{"type": "page.viewed"}],
     "score_at": ["page.viewed"],
-    "horizon": "1h",
 }
 
 
@@ -43,7 +49,7 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
     settings: Settings, tmp_path: Path
 ) -> None:
     settings = with_rules(settings, tmp_path / "rules", *RULES)
-    settings = with_tasks(settings, tmp_path / "tasks", {**OFFERS, "shadow": "mean"}, VISITS)
+    settings = with_tasks(settings, tmp_path / "tasks", TRIAL, VISITS)
     topics = Topics(settings)
     await create_topics(settings)
     rows = deals(0, CASES)
@@ -63,6 +69,14 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
         await asyncio.to_thread(worker.wait_until, lambda: learned(worker) >= CASES)
         assert learned(worker, learner="mean") == CASES
         assert worker.reading("pathline_model_auc", task="offers", learner="logistic") > 0
+        told = await ask(settings, "promote", "offers", "--why", "it was better", "--by", "ann")
+        assert json.loads(told)["comparison"]["mean"]["cases"] > 0
+        await asyncio.to_thread(worker.wait_until, lambda: scoring(worker, "offers") == {"mean"})
+        lines = (await ask(settings, "list")).splitlines()
+        rosters = {found["task"]: found for found in map(json.loads, lines)}
+        assert (rosters["offers"]["champion"], rosters["offers"]["shadow"]) == ("mean", "logistic")
+        (decision,) = rosters["offers"]["decisions"]
+        assert (decision["what"], decision["by"]) == ("promote", "ann")
         assert await asyncio.to_thread(worker.stop) == 0
 
     examples = [parse_example(r.value) for r in await events(settings, topics.examples.name)]
@@ -83,6 +97,28 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
         if b"score.published" in r.value
     ]
     assert sorted(read) == sorted(score.score_id for score in told if not score.shadow)
+
+
+def scoring(worker: Any, task: str) -> set[str]:
+    """The learners whose models are champions, in any partition."""
+    return {
+        sample.labels["model"].partition("@")[0]
+        for family in text_string_to_metric_families(worker.ask("/metrics")[1])
+        for sample in family.samples
+        if sample.name == "pathline_model_info"
+        and (sample.labels["task"], sample.labels["role"]) == (task, "champion")
+    }
+
+
+async def ask(settings: Settings, *words: str) -> str:
+    """What a command of `pathline models` prints."""
+
+    def run() -> Result:
+        return CliRunner().invoke(app, ["models", *words, "--json"], env=environment(settings))
+
+    result = await asyncio.to_thread(run)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 async def events(settings: Settings, topic: str) -> list[Any]:
