@@ -23,6 +23,7 @@ LOG = Topics(SMALL).interactions.name
 
 def worker(world: World) -> WorldWorker:
     rule: dict[str, Any] = {**COMMON, "tests": TESTS, **SLA, "key": ["data.ticket"]}
+    rule["why"] = "{{start.data.text}} waits"  # a case keeps what its sentence shows
     book = parse(json.dumps({"v": 1, "rules": [rule], "calendars": []}).encode())
 
     async def fetch(digest: str) -> None:
@@ -36,8 +37,8 @@ async def test_an_account_whose_state_fits_no_record_is_set_aside_and_the_others
     w = World()
     live = await worker(w).start()
     for n in range(4):
-        w.put(LOG, 0, event("contract.revised", n, ticket=f"{n}" * 4_000))
-        w.put(LOG, 0, event("contract.revised", n, account="other", ticket=f"{n}"))
+        w.put(LOG, 0, event("contract.revised", n, ticket=n, text="x" * 4_000))
+        w.put(LOG, 0, event("contract.revised", n, account="other", ticket=n, text="x"))
         await live.run_for(200)
     await live.drain()
     accounts = {k: decode_account(v) for k, v in w.table("follow-changelog").items() if k[0]}
@@ -62,7 +63,7 @@ async def test_a_damaged_changelog_is_refused_and_nothing_of_it_skipped(
     key: bytes, value: bytes
 ) -> None:
     w = World()
-    w.put(LOG, 0, event("contract.revised", ticket="1"))
+    w.put(LOG, 0, event("contract.revised", ticket=1, text="x"))
     await (await worker(w).start()).drain()
     before = w.values("follow-changelog")
     w.put("follow-changelog", 0, (key, value))
