@@ -217,6 +217,7 @@ class LearnJob:
 
     def _tell_drift(self, task: str, course: Course, drift: Drift) -> None:
         self._stats[f"drift:{task}"] += 1
+        self._stats[f"alert:drift.{task}:firing"] += 1
         self._outputs += drift_alert(self._topics, task, course.task.title, drift)
 
     def snapshot(self, now_ms: int) -> Snapshot:

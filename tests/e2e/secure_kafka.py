@@ -32,7 +32,17 @@ from tests.kafka_settings import settings_for
 SECURITY = "org.apache.kafka.common.security"
 UNSECURED = f"{SECURITY}.oauthbearer.internals.unsecured"
 LACKING = ("without-changelog", "without-transactional-id", "without-group")
-ROLES = ("worker", "ingest", "follow", "sender", "reader", "operator", "monitoring")
+ROLES = (
+    "worker",
+    "ingest",
+    "follow",
+    "sender",
+    "reader",
+    "operator",
+    "monitoring",
+    "publisher",
+    "learn",
+)
 PASSWORDS = {name: f"{name}-s3cret" for name in (*ROLES, *LACKING)}
 SCRAM_USER = "scrammed"
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}

@@ -13,12 +13,16 @@ from typer.testing import CliRunner, Result
 
 from models.learned_score import decode_learned
 from models.learners.example_record import parse_example
+from streams.acls import load_roles
 from streams.cli import app
 from streams.control import is_control
 from streams.kafka.admin import create_topics
+from streams.keyring import load_keyring
+from streams.seal import signature_of
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.agents.learning import OFFERS, deals
+from tests.e2e.secure_kafka import SecureKafka, allow
 from tests.e2e.workers import RULES, send, stored, with_rules, workers
 from tests.kafka_settings import environment
 
@@ -54,10 +58,6 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
     await create_topics(settings)
     rows = deals(0, CASES)
     half = len(rows) // 2
-
-    def learned(worker: Any, task: str = "offers", learner: str = "logistic") -> float:
-        name = "pathline_model_learned_cases"
-        return float(worker.reading(name, task=task, learner=learner))
 
     with workers() as start:
         dying = start(settings, tmp_path / "dying.log")
@@ -97,6 +97,47 @@ async def test_scores_are_learned_across_a_death_and_no_example_is_learned_twice
         if b"score.published" in r.value
     ]
     assert sorted(read) == sorted(score.score_id for score in told if not score.shadow)
+
+
+async def test_with_rights_of_its_own_and_a_key_each_role_does_its_part(
+    secure_kafka: SecureKafka, tmp_path: Path
+) -> None:
+    """`learn` apart from the others; models and who scores are signed."""
+    keys = tmp_path / "keys"
+    keys.write_text("k1 " + "5e" * 32)
+    base = secure_kafka.superuser(tmp_path, control_key_file=keys)
+    base = with_rules(base, tmp_path / "rules", *RULES)
+    base = with_tasks(base, tmp_path / "tasks", TRIAL)
+    topics = Topics(base)
+    await create_topics(base)
+    for user in (roles := ("ingest", "follow", "learn")) + ("publisher",):
+        await allow(base, user, load_roles(base)[user].rights)
+    with workers() as start:
+        apart = {
+            agent: start(secure_kafka.login(base, agent), tmp_path / agent, "--agents", agent)
+            for agent in roles
+        }
+        await send(base, topics.raw.name, deals(0, 100))
+        await asyncio.to_thread(apart["learn"].wait_until, lambda: learned(apart["learn"]) == 100)
+        await asyncio.to_thread(
+            apart["follow"].wait_until, lambda: scoring(apart["follow"], "offers") == {"logistic"}
+        )
+        publisher = secure_kafka.login(base, "publisher")
+        (roster,) = map(json.loads, (await ask(publisher, "list")).splitlines())
+        assert roster["learners"]["logistic"]["learned"] >= 80
+        await ask(publisher, "retire", "offers", "--why", "no gain")
+        for worker in apart.values():
+            assert await asyncio.to_thread(worker.stop) == 0
+    keyring = load_keyring(keys)
+    assert keyring is not None
+    for record in await events(base, topics.models.name):
+        place = record.topic, record.partition
+        assert keyring.check(signature_of(record), place, record.key, record.value, None) is None
+
+
+def learned(worker: Any, task: str = "offers", learner: str = "logistic") -> float:
+    name = "pathline_model_learned_cases"
+    return float(worker.reading(name, task=task, learner=learner))
 
 
 def scoring(worker: Any, task: str) -> set[str]:
