@@ -12,7 +12,7 @@ from models.errors import BadInput, BadSetting
 from models.event import Event
 from streams.backtest.bad_rows import BadRows
 from streams.backtest.cloud_events import read_events
-from streams.backtest.mapping import MadeTime, Mapping
+from streams.backtest.mapping import Mapping
 from streams.backtest.opened import Source
 from streams.backtest.order import BUFFER, in_order, merged, sorted_on_disk
 from streams.backtest.readers.registry import format_of, reader_for
@@ -63,10 +63,6 @@ class FileInput:
     def name(self) -> str:
         """What evidence calls the log."""
         return self.sources[0].name if len(self.sources) == 1 else "files"
-
-    @property
-    def has_made_times(self) -> bool:
-        return self._mapping is not None and isinstance(self._mapping.time, MadeTime)
 
     @property
     def done(self) -> float:

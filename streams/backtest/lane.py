@@ -26,8 +26,12 @@ Clocks = Sequence[int]
 
 
 class LaneResult(NamedTuple):
-    """cpu_s: of decisions and what they write; reading is apart. stats: counts by named reason."""
+    """name: of the parts. clock_ms: at the end. cpu_s: of decisions and what they write; reading is
+    apart. stats: counts by named reason.
+    """
 
+    name: str
+    clock_ms: int
     stats: Counter[str]
     told: Counter[str]
     topics: dict[str, str]
@@ -42,6 +46,7 @@ class Lane:
     """
 
     def __init__(self, plan: Plan, name: str) -> None:
+        self.name = name
         self.parts = Parts(plan.folder, name, plan.run)
         self.partition = Partition(
             plan.rules,
@@ -83,8 +88,11 @@ class Lane:
         if clock_ms is not None:
             self._tick(place, clock_ms)
         self.parts.close()
-        stats, told, topics = self.partition.stats, self.parts.counts, self.parts.topics
-        return LaneResult(stats, told, topics, len(self.partition.accounts), self._cpu_s)
+        partition, parts = self.partition, self.parts
+        return LaneResult(
+            self.name, partition.clock, partition.stats, parts.counts, parts.topics,
+            len(partition.accounts), self._cpu_s,
+        )  # fmt: skip
 
     def _advance(self, event: Event) -> None:
         outputs = self.partition.advance(event)

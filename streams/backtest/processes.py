@@ -43,6 +43,7 @@ class Replayed(NamedTuple):
 
     @property
     def stats(self) -> Counter[str]:
+        """Of the engine, by named reason."""
         return sum((lane.stats for lane in self.lanes), Counter())
 
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,11 +18,11 @@ import polars as pl
 
 from streams.backtest.bad_rows import BadRows
 from streams.backtest.file_input import FileInput
-from streams.backtest.lane import LaneResult
+from streams.backtest.mapping import MadeTime
 from streams.backtest.outcome import Judged, judge
 from streams.backtest.parts import KINDS, merge_parts
 from streams.backtest.plan import Plan, limits_of
-from streams.backtest.processes import lanes_for, replay
+from streams.backtest.processes import Replayed, lanes_for, replay
 from streams.backtest.request import Request
 from streams.backtest.tables import TABLES, read_bad_rows, write_parquet
 from streams.clock import SystemClock
@@ -38,37 +38,41 @@ Look = Callable[[int, float], bool]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run came to. counts: of rows. complete: it was not stopped.
-
-    first_ms, last_ms: event times; end_ms: the clock's last instant. wall_s: reading and engine.
+    """What a run came to. counts: of rows or records. bad: of them, by reason. wall_s: reading and
+    engine.
     """
 
     request: Request
     folder: Path
-    events: int
+    found: Replayed
     counts: Counter[str]
     bad: Counter[str]
-    first_ms: int | None
-    last_ms: int | None
-    end_ms: int
-    complete: bool
-    has_made_times: bool
-    lanes: Sequence[LaneResult]
     wall_s: float
 
     @property
-    def stats(self) -> Counter[str]:
-        """Of the engine, by named reason."""
-        return sum((lane.stats for lane in self.lanes), Counter())
+    def complete(self) -> bool:
+        """It was not stopped."""
+        return not self.found.stopped
+
+    @property
+    def end_ms(self) -> int:
+        """The clock's last instant; of a topic that of its furthest partition."""
+        return max((lane.clock_ms for lane in self.found.lanes), default=0)
+
+    @property
+    def has_made_times(self) -> bool:
+        mapping = self.request.mapping
+        return mapping is not None and isinstance(mapping.time, MadeTime)
 
     @property
     def topics(self) -> dict[str, str]:
         """By rule that spoke, the short name of the topic that it would speak on."""
-        return {rule: topic for lane in self.lanes for rule, topic in lane.topics.items()}
+        return {rule: topic for lane in self.found.lanes for rule, topic in lane.topics.items()}
 
     @property
     def cpu_s(self) -> float:
-        return sum(lane.cpu_s for lane in self.lanes)
+        """Of the engine."""
+        return sum(lane.cpu_s for lane in self.found.lanes)
 
     @property
     def alerts(self) -> pl.LazyFrame:
@@ -106,17 +110,20 @@ def execute(request: Request, folder: Path, look: Look = go_on) -> Ran:
     for name in LEFT:  # nothing of a run before may be taken for this one's
         (folder / name).unlink(missing_ok=True)
     bad = BadRows(folder / "bad-rows.jsonl")
+    began = SystemClock().steady_s()
     try:
         with TemporaryDirectory(prefix=".parts-", dir=folder) as parts:
             play = _play_topic if request.topic else _play_files
-            ran, names = play(request, folder, Path(parts), bad, look)
+            found, counts = play(request, Path(parts), bad, look)
+            wall_s = SystemClock().steady_s() - began
             for kind in KINDS:
+                names = [lane.name for lane in found.lanes]
                 merge_parts(Path(parts), kind, names, folder / f"{kind}.jsonl")
     finally:
         bad.close()
     for kind, table in TABLES.items():
         write_parquet(folder / f"{kind}.jsonl", table, folder / f"{kind}.parquet")
-    return ran
+    return Ran(request, folder, found, counts, bad.counts, wall_s)
 
 
 def plan_of(request: Request, topic: str, parts: Path) -> Plan:
@@ -134,9 +141,8 @@ def plan_of(request: Request, topic: str, parts: Path) -> Plan:
 
 
 def _play_files(
-    request: Request, folder: Path, parts: Path, bad: BadRows, look: Look
-) -> tuple[Ran, Sequence[str]]:
-    began = SystemClock().steady_s()
+    request: Request, parts: Path, bad: BadRows, look: Look
+) -> tuple[Replayed, Counter[str]]:
     source = FileInput(
         request.files,
         request.mapping,
@@ -149,46 +155,12 @@ def _play_files(
     plan = plan_of(request, source.name, parts)
     with lanes_for(plan, request.processes) as lanes:
         found = replay(lanes, source, request.run_until_ms, lambda count: look(count, source.done))
-    last_ms = found.last_ms or 0
-    clock_ms = max(0, last_ms - plan.lateness_ms)
-    ran = Ran(
-        request,
-        folder,
-        events=found.events,
-        counts=source.counts,
-        bad=bad.counts,
-        first_ms=found.first_ms,
-        last_ms=found.last_ms,
-        end_ms=max(clock_ms, 0 if found.stopped else request.run_until_ms or 0),
-        complete=not found.stopped,
-        has_made_times=source.has_made_times,
-        lanes=found.lanes,
-        wall_s=SystemClock().steady_s() - began,
-    )
-    return ran, lanes.names
+    return found, source.counts
 
 
 def _play_topic(
-    request: Request, folder: Path, parts: Path, bad: BadRows, look: Look
-) -> tuple[Ran, Sequence[str]]:
-    from streams.backtest.topic import play  # brings Faust along
+    request: Request, parts: Path, bad: BadRows, look: Look
+) -> tuple[Replayed, Counter[str]]:
+    from streams.backtest.topic import play_topic  # brings Faust along
 
-    began = SystemClock().steady_s()
-    assert request.topic is not None
-    plan = plan_of(request, request.topic, parts)
-    found = play(request, plan, bad, look)
-    ran = Ran(
-        request,
-        folder,
-        events=found.events,
-        counts=found.counts,
-        bad=bad.counts,
-        first_ms=found.first_ms,
-        last_ms=found.last_ms,
-        end_ms=found.end_ms,
-        complete=not found.stopped,
-        has_made_times=False,
-        lanes=found.lanes,
-        wall_s=SystemClock().steady_s() - began,
-    )
-    return ran, found.names
+    return play_topic(request, plan_of(request, request.topic or "", parts), bad, look)

@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 def summarize(ran: Ran, judged: Judged | None) -> dict[str, Any]:
     """What a run came to; changes only by addition."""
-    request = ran.request
+    request, found = ran.request, ran.found
     return {
         "schema": SCHEMA,
         "run": request.run_id,
@@ -32,20 +32,20 @@ def summarize(ran: Ran, judged: Judged | None) -> dict[str, Any]:
             "bad_by_reason": dict(sorted(ran.bad.items())),
             "times_are_made_up": ran.has_made_times,
         },
-        "events": ran.events,
-        "accounts": sum(lane.accounts for lane in ran.lanes),
-        "first": instant(ran.first_ms),
-        "last": instant(ran.last_ms),
+        "events": found.events,
+        "accounts": sum(lane.accounts for lane in found.lanes),
+        "first": instant(found.first_ms),
+        "last": instant(found.last_ms),
         "clock": instant(ran.end_ms),
         "alerts": count_alerts(ran.alerts),
-        "scores": sum(lane.told["scores"] for lane in ran.lanes),
-        "engine": dict(sorted(ran.stats.items())),
+        "scores": sum(lane.told["scores"] for lane in found.lanes),
+        "engine": dict(sorted(found.stats.items())),
         "outcome": tell_judged(ran, judged),
         "cost": {
             "processes": request.processes,
             "wall_s": round(ran.wall_s, 3),
             "engine_cpu_s": round(ran.cpu_s, 3),
-            "engine_events_per_cpu_s": round(ran.events / ran.cpu_s) if ran.cpu_s else None,
+            "engine_events_per_cpu_s": round(found.events / ran.cpu_s) if ran.cpu_s else None,
             "memory_peak_mib": peak_mib(),
         },
     }

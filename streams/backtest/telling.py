@@ -36,15 +36,13 @@ class Names(NamedTuple):
 
 
 class PartitionResult(NamedTuple):
-    """name: of the parts. counts: read, events, bad. first_ms, last_ms: event times."""
+    """counts: read, events, bad. bad: by reason. first_ms, last_ms: event times."""
 
-    name: str
     counts: Counter[str]
     bad: Counter[str]
     first_ms: int | None
     last_ms: int | None
-    clock_ms: int
-    result: LaneResult
+    lane: LaneResult
 
 
 class Telling:
@@ -95,15 +93,13 @@ class Telling:
 
     def result(self, name: str) -> PartitionResult:
         self._stats += self._job.tell(0).stats
-        accounts = self._job.partition.accounts
+        accounts, parts = self._job.partition.accounts, self._parts
         latest = max((account.latest for account in accounts.values()), default=0)
-        told = LaneResult(
-            self._stats, self._parts.counts, self._parts.topics, len(accounts), self._cpu_s
-        )
-        return PartitionResult(
-            name, self.counts, self._bad.counts, self._first_ms, latest or None, self._job.clock,
-            told,
+        lane = LaneResult(
+            name, self._job.clock, self._stats, parts.counts, parts.topics, len(accounts),
+            self._cpu_s,
         )  # fmt: skip
+        return PartitionResult(self.counts, self._bad.counts, self._first_ms, latest or None, lane)
 
     def _look_at(self, place: int, record: Record) -> None:
         """Once more than the job: few events are outcomes."""

@@ -20,7 +20,7 @@ from streams.backtest.request import Request
 from streams.backtest.runner import Ran
 from streams.clock import SystemClock
 from streams.connection import connect
-from streams.kafka.admin import create, load_topics
+from streams.kafka.admin import create
 from streams.replay_guard import HEADER, replay_topic
 from streams.sender import Sender
 from streams.settings import Settings
@@ -30,8 +30,28 @@ Row = tuple[bytes, bytes, bytes]
 """Key, value, id."""
 
 
+def check_free(request: Request) -> None:
+    """Raises BadSetting when there are topics of a run of that name, Unavailable."""
+    asyncio.run(_check_free(request.settings, request.run_id))
+
+
+async def _check_free(settings: Settings, run: str) -> None:
+    async with connect(settings) as admin:
+        names = await admin.list_topics()
+    there = sorted(
+        name
+        for name in names
+        if name.startswith(replay_topic(settings, run, "").removesuffix(".v1"))
+    )
+    if there:
+        raise BadSetting(
+            f"{', '.join(there)} is there already: name the run anew with --run, or delete the"
+            " topics of the run before"
+        )
+
+
 def send_run(request: Request, ran: Ran) -> dict[str, int]:
-    """Records by topic. Raises BadSetting when one of the topics is there, Unavailable."""
+    """Records by topic. Raises Unavailable, and BadSetting when the broker refuses."""
     return asyncio.run(_send_run(request.settings, request.run_id, ran))
 
 
@@ -77,10 +97,4 @@ async def _make(settings: Settings, names: list[str]) -> None:
     config = {"max.message.bytes": str(s.message_bytes_max), **kept(s.alerts_retention_d)}
     topics = [Topic(name, "a backtest", s.partitions, s.replication, config) for name in names]
     async with connect(settings) as admin:
-        present = await load_topics(admin, topics)
-        if present:
-            raise BadSetting(
-                f"{', '.join(sorted(present))} is there already: name the run anew with --run, or"
-                " delete the topics of the run before"
-            )
         await create(admin, topics)

@@ -12,16 +12,16 @@ import multiprocessing
 import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 from models.errors import BadRule, BadSetting, PathlineError, Unavailable
 from streams.backtest.bad_rows import BadRows
-from streams.backtest.lane import LaneResult
 from streams.backtest.partition_lane import Task, play_partition
 from streams.backtest.plan import Plan
+from streams.backtest.processes import Replayed
 from streams.backtest.request import Request
 from streams.backtest.telling import PartitionResult
 from streams.reader import find_topic, open_reader
@@ -45,23 +45,13 @@ class Progress(NamedTuple):
     offsets: int
 
 
-class TopicReplayed(NamedTuple):
-    """As `Replayed` of files; end_ms: the highest clock of a partition."""
-
-    events: int
-    counts: Counter[str]
-    first_ms: int | None
-    last_ms: int | None
-    end_ms: int
-    stopped: bool
-    lanes: Sequence[LaneResult]
-    names: Sequence[str]
-
-
-def play(
+def play_topic(
     request: Request, plan: Plan, bad: BadRows, look: Callable[[int, float], bool]
-) -> TopicReplayed:
-    """Raises BadSetting for a topic that is not there, Unavailable when Kafka fails."""
+) -> tuple[Replayed, Counter[str]]:
+    """A lane for each partition, and the counts of records.
+
+    Raises BadSetting for a topic that is not there, Unavailable when Kafka fails.
+    """
     assert request.topic is not None
     topic = asyncio.run(find(request.settings, request.topic))
     plan = plan._replace(topic=topic.name)
@@ -72,21 +62,18 @@ def play(
         for n in range(processes)
     ]  # fmt: skip
     stopped, results = _run(tasks, topic, look)
-    lanes = [lane for result in results for lane in result]
-    for lane in lanes:
-        bad.take(plan.folder / f"bad.{lane.name}", lane.bad)
-    firsts = [lane.first_ms for lane in lanes if lane.first_ms is not None]
-    counts = sum((lane.counts for lane in lanes), Counter())
-    return TopicReplayed(
+    found = [partition for result in results for partition in result]
+    for one in found:
+        bad.take(plan.folder / f"bad.{one.lane.name}", one.bad)
+    counts = sum((one.counts for one in found), Counter())
+    replayed = Replayed(
         counts["events"],
-        counts,
-        min(firsts, default=None),
-        max((lane.last_ms for lane in lanes if lane.last_ms), default=None),
-        max((lane.clock_ms for lane in lanes), default=0),
+        min((one.first_ms for one in found if one.first_ms is not None), default=None),
+        max((one.last_ms for one in found if one.last_ms is not None), default=None),
         stopped,
-        [lane.result for lane in lanes],
-        [lane.name for lane in lanes],
+        [one.lane for one in found],
     )
+    return replayed, counts
 
 
 async def find(settings: Settings, name: str) -> Topic:

@@ -129,11 +129,13 @@ def backtest(
         axes=[parse_axis(text, book) for text in sweep or ()],
         zone=_zone(zone),
     )
+    if to_topic:
+        _check_topics(request)
     if not json:
         err.print(str(estimate(request)))
     with stopping() as stop:
         found = hold(request, folder, wanted, lambda title: progress(title, stop))
-    if to_topic:
+    if to_topic and found.ran.complete:
         _send(request, found)
     checked = expected.check(found.ran.alerts) if expected and found.ran.complete else []
     _tell(found, checked, folder, json)
@@ -183,6 +185,12 @@ def _zone(text: str) -> str:
         return check_zone(text)
     except ValueError as error:
         raise BadSetting(f"--zone: {error}") from None
+
+
+def _check_topics(request: Request) -> None:
+    from streams.backtest.to_topic import check_free
+
+    check_free(request)
 
 
 def _send(request: Request, found: Found) -> None:

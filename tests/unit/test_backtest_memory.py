@@ -36,7 +36,7 @@ from streams.settings import Settings
 book = parse(Path(sys.argv[1]).read_bytes())
 request = make_request(Settings(), book, [sys.argv[2]], buffer=100)
 ran = execute(request, Path(sys.argv[3]))
-print(ran.events, summarize(ran, None)["cost"]["memory_peak_mib"])
+print(ran.found.events, summarize(ran, None)["cost"]["memory_peak_mib"])
 """
 
 

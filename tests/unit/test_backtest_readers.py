@@ -245,4 +245,3 @@ def test_lists_inside_of_lines_are_rows_with_what_surrounds_them(files: Files) -
         ("m1", "turn.b", "1-2"),
     ]
     assert [row["reason"] for row in files.bad] == ["not_an_object", "no_records"]
-    assert files.input.has_made_times

@@ -120,7 +120,7 @@ async def test_ticks_and_feeds_of_the_log_decide_as_live(stage: Stage) -> None:
     ]
     assert [row["account"] for row in stage.lines("outcomes")] == ["bolt"]
     assert result.counts == {"read": 6, "events": 3}
-    assert (result.first_ms, result.clock_ms) == (ms("0h"), ms("5h"))
+    assert (result.first_ms, result.lane.clock_ms) == (ms("0h"), ms("5h"))
     assert stage.done == [3, 6]
 
 
