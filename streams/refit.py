@@ -63,12 +63,12 @@ class Refits:
     def is_free(self, task: str, learner: str, learned: int) -> bool:
         """False while trees are grown, or those of this learner are on their way to it.
 
-        learned: cases so far; after trees are taken, the next are due so many cases later.
+        learned: cases so far; what the next fit needs is told by those of the last one.
         """
         if self.busy is not None and not self.busy.done():
             return False
         asked = self._asked.get((task, learner))
-        return asked is None or learned >= asked + Settings().every
+        return asked is None or learned >= Settings().due(asked)
 
     def ask(self, partition: int, task: str, learner: str, batch: Batch) -> None:
         """Grow trees for this learner."""

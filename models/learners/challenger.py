@@ -1,4 +1,4 @@
-"""The challenger: boosted trees, grown anew from all matured rows every few hundred labels.
+"""The challenger: boosted trees, grown anew from all matured rows as labels come.
 
 Beside the champion, behind the encoder. Learning a case only keeps its rows; the fit takes seconds
 and is somebody else's: ask `batch`, run `boosting.fit` on it in a worker process, hand the trees to
@@ -25,10 +25,22 @@ VERSION = 1
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True):
-    """every: labels between two fits. rows_max: what is kept of matured cases, the newest."""
+    """every, growth: labels between two fits, at least; as a share of those of the last one.
+    rows_max: what is kept of matured cases, the newest.
+    """
 
-    every: int = 250
+    every: int = 100
     rows_max: int = 100_000
+    growth: float = 0.1
+
+    def due(self, fitted: int) -> int:
+        """How many labels the next fit needs. While they are few, each hundred tells much; later
+        each fit costs more, and so they all cost some ten times what the last one does.
+
+        >>> Settings().due(0), Settings().due(4000)
+        (100, 4400)
+        """
+        return fitted + max(self.every, round(fitted * self.growth))
 
 
 class Batch(NamedTuple):
@@ -112,7 +124,7 @@ class Challenger:
         return largest(self.schema.names, added, count)
 
     def batch(self) -> Batch | None:
-        if self.learned - self._fitted < self.settings.every:
+        if self.learned < self.settings.due(self._fitted):
             return None
         sizes = np.array([len(values) for values, _ in self._cases])
         labels = np.array([label for _, label in self._cases], np.uint8)

@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from models.learners.challenger import Challenger
-from models.learners.challenger import Settings as Refits
 from models.learners.figures import auc_by_length
 from models.learners.logistic import Logistic
 from models.learners.mixture import Mixture
@@ -29,7 +27,6 @@ from tests.bench_scores.prepared import Prepared
 from tests.bench_scores.report import print_report
 
 WINDOWS = {"last20": (0.8, 1.0), "previous20": (0.6, 0.8)}
-REFITS = 8  # of the challenger over a log
 VARIANTS = {"tried on the windows before the last": 70, "seen on the last": 3}
 
 Floats = NDArray[np.float64]
@@ -61,7 +58,7 @@ def _bench(read: Log, found: Found, console: Console) -> None:
     console.print(f"{log.name}: {cases} cases, {rows} scored events", style="dim")
     passes = {
         "online": online(log, Logistic(log.schema)),
-        "challenger": online(log, _with_challenger(log)),
+        "challenger": online(log, Mixture(log.schema)),
         "naive": naive(log),
     }
     found["cost"][log.name] = _costs(log, passes)
@@ -80,14 +77,6 @@ def _bench(read: Log, found: Found, console: Console) -> None:
             judged["offline_best"] = best
             found["auc"].setdefault(part, {})[window] = judged
             found["offline"].setdefault(part, {})[window] = alone
-
-
-def _with_challenger(log: Prepared) -> Mixture:
-    """The mean of the two, as a task that names `mean` has it, with fewer refits."""
-    mixture = Mixture(log.schema)
-    refits = Refits(every=max(250, len(log.starts) // REFITS))
-    mixture.members = [Logistic(log.schema), Challenger(log.schema, refits)]
-    return mixture
 
 
 def _areas(
