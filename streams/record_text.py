@@ -42,6 +42,19 @@ class AlertText(msgspec.Struct):
     why: str
 
 
+class ScoreText(msgspec.Struct):
+    """What a line shows of a score, momentum or learned."""
+
+    score_id: str
+    account: str
+    task: str
+    value: float | None
+    occurred_at: datetime
+    model: str | None = None
+    why: str | None = None
+    shadow: bool = False
+
+
 def record_text(record: Stored) -> Text:
     """One line; never fails, whatever the record holds."""
     headers = dict(record.headers)
@@ -52,6 +65,10 @@ def record_text(record: Stored) -> Text:
         return _line(append_time(record), "control", shown(name), shown(record.value))
     try:
         return alert_text(msgspec.json.decode(record.value or b"", type=AlertText))
+    except NOT_READ:
+        pass
+    try:
+        return score_text(msgspec.json.decode(record.value or b"", type=ScoreText))
     except NOT_READ:
         pass
     try:
@@ -71,6 +88,18 @@ def alert_text(alert: AlertText) -> Text:
     line.append(f"{shown(alert.state):9} {shown(alert.severity):8} ", style)
     line.append(f"{shown(alert.rule.id)}  ", "bold")
     return line.append(f"{shown(alert.account)}  {shown(alert.why)}")
+
+
+def score_text(score: ScoreText) -> Text:
+    """
+    >>> print(score_text(ScoreText("id", "acme", "conversion", 0.731,
+    ...     datetime(2026, 3, 2, 11, tzinfo=UTC), "logistic@4")))
+    2026-03-02 11:00:00  score     conversion  acme  0.731  logistic@4
+    """
+    value = "withheld" if score.value is None else f"{score.value:.3f}"
+    words = [shown(score.task), shown(score.account), value]
+    words += [shown(by) for by in (score.why or score.model,) if by]
+    return _line(utc(score.occurred_at), "shadow" if score.shadow else "score", *words)
 
 
 def event_text(event: CloudEvent) -> Text:

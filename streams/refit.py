@@ -34,8 +34,11 @@ def grow(batch: Batch) -> bytes:
 async def grow_apart(batch: Batch) -> bytes:
     """In a process that lives for this one fit, and no longer than we do."""
     context = get_context("spawn")  # a fork would copy our threads' locks
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent) as pool:
+    pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)
+    try:
         return await asyncio.get_running_loop().run_in_executor(pool, grow, batch)
+    finally:
+        pool.shutdown(wait=False)  # it ends by itself; the loop does not wait for that
 
 
 def _end_with_parent() -> None:
