@@ -43,6 +43,13 @@ class Term(NamedTuple):
         return self.amount * 2.0 ** (-age / self.half_ms) if self.half_ms else self.amount
 
 
+class Ends(NamedTuple):
+    """At an end of a span of time: the sums of the positive and of the negative terms."""
+
+    up: float
+    down: float
+
+
 class Momentum:
     """forms: the rules of the set that run."""
 
@@ -162,23 +169,26 @@ def first_move(terms: Sequence[Term], said: float, step: float, now: int) -> int
     up = [term for term in terms if term.amount > 0]
     down = [term for term in terms if term.amount < 0]
 
-    def sums(hour: int) -> tuple[float, float]:
+    def sums(hour: int) -> Ends:
         at = hour * GRAIN_MS
-        return fsum(term.left(at) for term in up), fsum(term.left(at) for term in down)
+        return Ends(fsum([term.left(at) for term in up]), fsum([term.left(at) for term in down]))
 
-    def search(first: int, last: int) -> int | None:
-        """The first hour in (first, last]."""
-        (up_a, down_a), (up_b, down_b) = sums(first), sums(last)
-        if said - step <= up_b + down_a and up_a + down_b <= said + step:
+    def search(first: int, a: Ends, last: int, b: Ends) -> int | None:
+        """The first hour in (first, last]; a, b: the sums there."""
+        if said - step <= b.up + a.down and a.up + b.down <= said + step:
             return None
         if last == first + 1:
             total = fsum(term.left(last * GRAIN_MS) for term in terms)
             return last if abs(total - said) > step else None
         middle = (first + last) // 2
-        found = search(first, middle)
-        return found if found is not None else search(middle, last)
+        between = sums(middle)
+        found = search(first, a, middle, between)
+        return found if found is not None else search(middle, between, last, b)
 
-    reach = max((HALVES_MAX * term.half_ms + term.at - now for term in terms), default=0)
+    if not terms:
+        return None
+    reach = max(HALVES_MAX * term.half_ms + term.at - now for term in terms)
     hour = now // GRAIN_MS
-    found = search(hour, hour + max(1, reach // GRAIN_MS + 1)) if terms else None
+    last = hour + max(1, reach // GRAIN_MS + 1)
+    found = search(hour, sums(hour), last, sums(last))
     return None if found is None else found * GRAIN_MS
