@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from models.learners.roster import Roster, Standing  # bring numpy
     from streams.rosters import What
 
-FIGURES = ("auc", "auc_by_length", "log_loss", "brier", "calibration_error")
+FIGURES = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier", "calibration_error": "ECE"}
 Task = Annotated[str, typer.Argument(help="Name of a task.")]
 Learner = Annotated[
     str | None, typer.Option(help="Must be the shadow; for whoever wants to be sure.")
@@ -32,7 +32,8 @@ By = Annotated[str | None, typer.Option(help="Who decides; default: the user.")]
 def run_list(json: Json = False) -> None:
     """List the learners of each task, their newest models, and how good their scores were.
 
-    Figures are of matured cases, over the last thousand.
+    Figures are of matured cases, over the last thousand: area under the ROC
+    curve, log loss, Brier score, expected calibration error. --json has more.
     """
     from streams.rosters import load_rosters
 
@@ -118,13 +119,11 @@ def _role(roster: Roster, learner: str) -> str:
 
 
 def _print(rows: Iterable[tuple[str, str, Standing]]) -> None:
-    names = ["task", "role", "learner", "version", "learned", "cases"]
-    columns = [Column(name, no_wrap=True) for name in (*names, *FIGURES)]
-    table = Table(*columns, box=SIMPLE_HEAD)
+    names = ["task", "role", "model", "cases", *FIGURES.values()]
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=SIMPLE_HEAD)
     for task, role, one in rows:
         figures = (getattr(one, figure) for figure in FIGURES)
         numbers = ("–" if figure is None else f"{figure:.3f}" for figure in figures)
-        counts = (str(number) for number in (one.version, one.learned, one.cases))
-        table.add_row(task, role, one.learner, *counts, *numbers)
+        table.add_row(task, role, f"{one.learner}@{one.version}", str(one.cases), *numbers)
     if table.row_count:
         out.print(table)
