@@ -29,6 +29,7 @@ from tests.e2e.workers import (
     judge,
     published,
     send,
+    settle,
     stored,
     traffic,
     with_rules,
@@ -86,7 +87,7 @@ async def latest_alerts(settings: Settings) -> Mapping[bytes, dict[str, Any]]:
     return {key: json.loads(value) for key, value in last.items() if value}
 
 
-def is_settled(worker: Any) -> bool:
+def is_quiet(worker: Any) -> bool:
     """What falls due by time alone has been told, too: the events are of the past."""
     return worker.reading("pathline_deadlines_overdue") == 0 and is_drained(worker)
 
@@ -109,7 +110,8 @@ async def test_an_erased_account_is_gone_and_may_come_back_as_a_new_one(
         await asyncio.to_thread(worker.wait_ready)
         await send(base, raw, rows[:2_000])
         await asyncio.to_thread(worker.wait_until, lambda: worker.applied("follow") > 1_900)
-        await asyncio.to_thread(worker.wait_until, lambda: is_settled(worker))
+        await settle(worker)
+        await asyncio.to_thread(worker.wait_until, lambda: is_quiet(worker))
         before = await latest_alerts(base)
         assert any(alert["account"] == ERASED for alert in before.values())
 

@@ -193,11 +193,16 @@ def passage_s(worker: Any) -> float:
     return 2 * float(worker.settings.checkpoint_s) + 1
 
 
-async def drain(worker: Any) -> None:
-    """Wait until it has done all, and stop it."""
+async def settle(worker: Any) -> None:
+    """Wait until it has done all that was sent."""
     await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 180)
     await asyncio.sleep(passage_s(worker))  # what ingest wrote last has been fetched and applied
     await asyncio.to_thread(worker.wait_until, lambda: is_drained(worker), 60)
+
+
+async def drain(worker: Any) -> None:
+    """Wait until it has done all, and stop it."""
+    await settle(worker)
     assert await asyncio.to_thread(worker.stop) == 0
 
 
