@@ -56,7 +56,7 @@ def hand_over(
             _migrate(case, old, new, context)
         account.cases[new.id] = cases
         return None
-    for name, case in cases.items():
+    for name, case in sorted(cases.items()):
         old.close(account, name, case, context)
     return None
 
@@ -71,7 +71,7 @@ def _keep(
 ) -> None:
     """Beside those that this version left behind before; of one instance the newer case stays."""
     there = account.cases.setdefault(id, {})
-    for name, case in cases.items():
+    for name, case in sorted(cases.items()):
         if name in there:
             old.close(account, name, there.pop(name), context)
         there[name] = case
@@ -157,6 +157,7 @@ def _measure_anew(case: EpisodeCase, old: EpisodeRule, new: EpisodeRule, context
     open = [episode for episode in episodes if not _is_settled(case, episode)]
     case.base = [_anew(episode, old, new) for episode in open]
     case.marks = []
+    case.held = 0
     numbers = _numbers(old, new)
     said = {e.start.offset: case.published.get(e.start.offset) for e in open}
     case.published = {

@@ -123,7 +123,7 @@ class Partition:
             return []
         kept: dict[str, str] = {}
         self._accounts.wake()
-        for account in self._awake.values():
+        for account in sorted(self._awake.values(), key=lambda account: account.id):
             for rule_id in sorted(account.cases):  # a rule before its suppression
                 if rule_id == MOMENTUM:
                     continue

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from models.account import Account
-from models.alert import Alert, RuleRef, State
+from models.alert import Alert, State
 from models.calendar import Calendar, UncoveredYear
 from models.case import Case, Repeat, SuppressionCase
 from models.errors import Fault
@@ -47,7 +47,8 @@ class Suppression:
     def admits(self, account: Account, output: Output, context: Context) -> bool:
         """Whether the alert's state is announced; what it begins or ends is remembered."""
         alert = output.alert
-        key = {path: alert.key[path] for path in self.group} if self.group else alert.key
+        # an old version that finishes may have another key
+        key = {path: alert.key.get(path) for path in self.group} if self.group else alert.key
         name = canonical(key) if key else ""
         case = account.cases.get(self.id, {}).get(name)
         assert case is None or isinstance(case, SuppressionCase)
@@ -172,12 +173,10 @@ class Suppression:
         self._schedule(account, name, case, context)
 
     def _say(self, topic: str, alert: Alert, step: str, at: int, context: Context) -> None:
-        rule = RuleRef(id=alert.rule.id, version=alert.rule.version, digest=context.digest)
         again = replace(
             alert,
             alert_id=digest(alert.fingerprint, alert.state, step, at, "clock"),
             step=step,
-            rule=rule,
             occurred_at=datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at),
         )
         context.out.append(Output(topic, again))

@@ -24,7 +24,7 @@ from rules.herald import Herald
 from rules.kinds.reader import Reader
 from rules.kinds.steps import Steps
 from rules.kinds.telling import Teller
-from rules.kinds.timeline import START, Measure, Timeline
+from rules.kinds.timeline import START, Measure, Timeline, newest
 
 NO_KEY: dict[str, Any] = {}
 FOLD_AT = 16  # marks; fewer wait until all of them are settled
@@ -75,12 +75,12 @@ class EpisodeRule:
         if case is None:
             case = self._begin(account, name, key, context)
         assert type(case) is EpisodeCase, "a rule that changes its kind loses its cases"
-        horizon, at = context.clock - self.accept, event.at
-        if at < horizon:
-            at = horizon
+        horizon = context.clock - self.accept
         marks = case.marks
         if marks and marks[-1].at <= horizon:
             self._rest(case, context)
+        # another version may have settled the base, or too many marks
+        at = max(event.at, horizon, newest(case.base) if case.base else 0)
         zone = self._zone(account, event) if self.zoned else None
         fresh = [reader.mark(event, role, at, zone) for role in roles]
         if marks and marks[-1].at > at:

@@ -187,6 +187,11 @@ class Timeline:
                 episodes[i] = episode
 
 
+def newest(episodes: Iterable[Episode]) -> int:
+    """The last instant (ms) at which one of them started, paused, went on or ended."""
+    return max(e.end.at if e.end else e.segments[-1] for e in episodes)
+
+
 def changed(episode: Episode, **fields: Any) -> Episode:
     """A copy with other fields, to be looked at anew."""
     return replace(episode, coming=UNTOLD, **fields)

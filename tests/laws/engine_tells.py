@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 
 from models.account import Limits
 from models.alert import Alert
 from models.event import Event, place, to_ms
 from rules.context import Output
+from rules.handover import old_version, with_finishing
 from rules.partition import Partition
 from rules.ruleset import RuleSet
 from rules.snapshot import encode_account
@@ -17,7 +18,7 @@ from tests.laws.oracle import Told
 from tests.laws.oracle_momentum import Scored
 from tests.laws.random_rules import Form
 from tests.laws.streams_of_events import Case
-from tests.story import rule_set
+from tests.story import COMMON, rule_set
 
 
 def engine_tells(case: Case, scores: list[Scored] | None = None) -> Iterator[tuple[Told, Alert]]:
@@ -25,17 +26,27 @@ def engine_tells(case: Case, scores: list[Scored] | None = None) -> Iterator[tup
 
     scores: takes what was scored on the way.
     """
-    rules = rule_set(*case.rules, calendars=case.calendars)
-    partition = new_partition(rules, case)
+    sets = rule_sets(case)
+    partition = new_partition(sets[case.digest], case)
     for number, record in enumerate(case.records):
         if number == case.restart_at:
-            partition = restarted(partition, case)
-        for output in fed(partition, number, record):
-            yield as_told(number, output.alert), output.alert
+            partition = restarted(partition, case, sets)
+        for output in fed(partition, number, record, sets):
+            told = as_told(number, output.alert, case)
+            rule = case.set_of(told.digest)[told.rule]
+            assert output.alert.rule.version == rule.get("version", COMMON["version"])
+            yield told, output.alert
         for score in partition.take_scores():
             if scores is not None:
                 at = to_ms(score.occurred_at)
                 scores.append(Scored(number, score.account, at, score.value, score.stages))
+
+
+def rule_sets(case: Case) -> dict[str, RuleSet]:
+    """All that the case brings, by digest."""
+    digests = {case.digest, *(r["digest"] for r in case.records if "rules" in r)}
+    forms = {digest: case.set_of(digest).values() for digest in digests}
+    return {name: rule_set(*rules, calendars=case.calendars) for name, rules in forms.items()}
 
 
 def new_partition(rules: RuleSet, case: Case) -> Partition:
@@ -45,15 +56,23 @@ def new_partition(rules: RuleSet, case: Case) -> Partition:
     )
 
 
-def restarted(partition: Partition, case: Case) -> Partition:
+def restarted(partition: Partition, case: Case, sets: Mapping[str, RuleSet]) -> Partition:
+    """Through the bytes of its accounts, under the rule sets that its header names."""
     blobs = [(account.id, encode_account(account)) for account in partition.accounts.values()]
     header = json.loads(json.dumps(partition.header()))
-    other = new_partition(partition.rules, case)
+    active = sets[header["digest"] if case.digest else ""]
+    kept = header.get("finishing", {})
+    rules = with_finishing(active, kept, lambda id: old_version(sets[kept[id]], id))
+    other = new_partition(rules, case)
     other.restore(blobs, header)
     return other
 
 
-def fed(partition: Partition, number: int, record: Form) -> list[Output]:
+def fed(
+    partition: Partition, number: int, record: Form, sets: Mapping[str, RuleSet]
+) -> list[Output]:
+    if "rules" in record:
+        return partition.activate(sets[record["digest"]])
     if "tick" in record:
         return partition.tick(record["tick"])
     if "feed" in record:
@@ -69,7 +88,7 @@ def as_event(fields: Form, offset: int) -> Event:
     return place(Event(specversion="1.0", time=time, subject=fields["account"], **given), offset)
 
 
-def as_told(number: int, alert: Alert) -> Told:
+def as_told(number: int, alert: Alert, case: Case) -> Told:
     return Told(
         record=number,
         rule=alert.rule.id,
@@ -81,6 +100,7 @@ def as_told(number: int, alert: Alert) -> Told:
         due=None if alert.due_at is None else to_ms(alert.due_at),
         owner=alert.owner,
         name=named(alert),
+        digest=alert.rule.digest if case.digest else "",
     )
 
 

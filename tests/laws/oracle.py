@@ -8,29 +8,22 @@ tells what is new. Only what has been told is remembered, because the text says 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tests.laws.oracle_alerts import Memory, Said, owed, tell_news
-from tests.laws.oracle_change import change_says
-from tests.laws.oracle_episodes import Episode, eff_of, marks_of, read_episodes, roles_of
-from tests.laws.oracle_listeners import Instance, Listeners, Told
+from tests.laws.oracle_alerts import Said, owed, tell_news
+from tests.laws.oracle_episodes import eff_of, roles_of
+from tests.laws.oracle_handover import READINGS, Handover
+from tests.laws.oracle_listeners import Instance, Told
 from tests.laws.oracle_momentum import Scored
 from tests.laws.oracle_reading import Applied, Rule, key_of, zone_of
-from tests.laws.oracle_sequence import matches
-from tests.laws.oracle_standing import Say, mismatch_says, score_says, signal_says
+from tests.laws.oracle_sequence import reads
+from tests.laws.oracle_standing import Say
 from tests.laws.oracle_time import hours_of, wall_ms
 
-Record = Mapping[
-    str, Any
-]  # {"event": {...}}, {"tick": ms} or {"feed": name, "max_stale_ms", "stale"}
-
-READINGS: dict[str, Callable[[Rule, Sequence[Applied], int], list[Say]]] = {
-    "change": change_says,
-    "mismatch": mismatch_says,
-    "score": score_says,
-    "signal": signal_says,
-}
+# {"event": {...}}, {"tick": ms}, {"feed": name, "max_stale_ms": ms, "stale": bool},
+# or {"rules": forms, "digest": name}
+Record = Mapping[str, Any]
 
 
 def tell(
@@ -41,21 +34,23 @@ def tell(
     lateness_ms: int = 0,
     remembered_ids: int = 1_000,
     scores: list[Scored] | None = None,
+    digest: str = "",
 ) -> list[Told]:
     """Everything that the rules say about the log, in order.
 
     rules, calendars: as `yaml.safe_load` gives them. remembered_ids: how many of an account's last
     events are known again when they are repeated. scores: takes what was scored on the way.
+    digest: of the rules.
     """
-    oracle = Oracle(rules, calendars, lateness_ms, remembered_ids)
+    oracle = Oracle(rules, calendars, lateness_ms, remembered_ids, digest=digest)
     for number, record in enumerate(records):
         oracle.take(number, record)
     if scores is not None:
         scores += oracle.scored
-    return oracle.told
+    return [told._replace(rule=told.rule.partition("@")[0]) for told in oracle.told]
 
 
-class Oracle(Listeners):
+class Oracle(Handover):
     """A partition's log up to here, and what has been told of it."""
 
     def __init__(
@@ -65,16 +60,14 @@ class Oracle(Listeners):
         lateness_ms: int,
         remembered_ids: int,
         step: float = 0.1,
+        digest: str = "",
     ) -> None:
         hours = {form["id"]: hours_of(json.dumps(form)) for form in calendars}
-        super().__init__(rules, hours, step)
+        super().__init__(rules, hours, step, digest)
         self.lateness_ms = lateness_ms
         self.remembered_ids = remembered_ids
         self.raw: dict[str, list[Record]] = {}  # by account, the events applied
-        self.log: list[Applied] = []
         self.stale: set[tuple[str, int]] = set()
-        self.memories: dict[Instance, Memory] = {}
-        self.said: dict[Instance, int] = {}  # how much of its reading was told
 
     def take(self, number: int, record: Record) -> None:
         """The next record of the log."""
@@ -83,6 +76,8 @@ class Oracle(Listeners):
             self.apply(record["event"])
         elif "tick" in record:
             self.move(record["tick"])
+        elif "rules" in record:
+            self.activate(record["rules"], record["digest"])
         else:
             self.feed((record["feed"], record["max_stale_ms"]), record["stale"])
 
@@ -111,16 +106,17 @@ class Oracle(Listeners):
         earlier.append(event)
         self.log.append(applied)
         before = len(self.decided)
-        for rule in self.rules.values():
+        for name, rule in self.rules.items():
             if rule["kind"] == "sequence":
-                self.tell_matches(rule, applied)
+                self.tell_matches(name, applied)
             elif rule["kind"] in READINGS:
                 if (key := key_of(rule, applied)) is not None:
-                    self.tell_reading(Instance(applied.account, rule["id"], key))
+                    self.tell_reading(Instance(applied.account, name, key))
             elif rule["kind"] == "composite":
                 continue
             elif roles_of(rule, applied) and (key := key_of(rule, applied)) is not None:
-                self.tell_news(Instance(applied.account, rule["id"], key), applied)
+                instance = Instance(applied.account, name, key)
+                self.tell_news(instance, max(eff_of(rule, applied), self.settled(instance).until))
         self.conclude(before, applied.id)
         self.announce(before)
         self.move(applied.time - self.lateness_ms)
@@ -141,17 +137,24 @@ class Oracle(Listeners):
         for at, instance in self.waiting(0, self.clock):
             self.look(at, instance)
 
+    def look_at_migrated(self, instances: Sequence[Instance]) -> None:
+        for instance in instances:
+            before = len(self.decided)
+            self.tell_news(instance, self.clock)
+            self.conclude(before)
+            self.announce(before)
+
     def look(self, at: int, instance: Instance) -> None:
         """Time has brought the instance to `at`."""
         before = len(self.decided)
         if instance in self.momenta:
             self.score(instance, self.momenta[instance].look(at))
             return
-        kind = self.rules[instance.rule.removesuffix(":alert")]["kind"]
         if instance in self.gates:
             repeats = self.gates[instance].repeats(self.clock)
             self.told += [told._replace(record=self.number) for told in repeats]
             return
+        kind = self.rules[instance.rule]["kind"]
         if kind == "composite":
             self.add(instance, self.composites[instance].look(at))
             self.announce(before)
@@ -167,6 +170,8 @@ class Oracle(Listeners):
         """The instances that owe something first reached in [since, until], in order."""
         due = []
         for instance in self.instances():
+            if self.rules[instance.rule]["kind"] == "sequence":
+                continue  # speaks at events only
             instants = [at for at in self.owed(instance, until) if since <= at <= until]
             if instants:
                 due.append((min(instants), instance))
@@ -176,23 +181,8 @@ class Oracle(Listeners):
                 due.append((at, instance))
         return sorted(due)
 
-    def instances(self) -> set[Instance]:
-        """Every account, rule that the clock can move and key that the log names."""
-        return {
-            Instance(event.account, rule["id"], key)
-            for event in self.log
-            for rule in self.rules.values()
-            if rule["kind"] not in ("sequence", "composite")
-            and (key := key_of(rule, event)) is not None
-        }
-
-    def episodes(self, instance: Instance) -> list[Episode]:
-        rule = self.rules[instance.rule]
-        marks = marks_of(rule, instance.account, instance.key, self.log)
-        return read_episodes(rule, marks, self.calendars)
-
-    def tell_news(self, instance: Instance, cause: Applied | None = None) -> None:
-        """What is new of an instance. cause: the event that added a mark."""
+    def tell_news(self, instance: Instance, cause: int | None = None) -> None:
+        """What is new of an instance. cause: the instant (ms) of what changed the reading."""
         rule = self.rules[instance.rule]
         news = tell_news(
             rule,
@@ -200,45 +190,20 @@ class Oracle(Listeners):
             self.memories.setdefault(instance, {}),
             clock=self.clock,
             held=self.is_held(rule),
-            cause=None if cause is None else eff_of(rule, cause),
+            cause=cause,
         )
         for one in news:
-            name = (one.start.event.id,)
-            self.decided.append(
-                Told(
-                    self.number,
-                    instance.rule,
-                    instance.account,
-                    instance.key,
-                    one.state,
-                    one.step,
-                    one.at,
-                    one.due,
-                    one.owner,
-                    name,
-                )
-            )
+            say = Say(one.state, one.step, one.at, (one.start.event.id,))
+            self.decide(instance, say, one.due, one.owner)
 
-    def tell_matches(self, rule: Rule, event: Applied) -> None:
+    def tell_matches(self, name: str, event: Applied) -> None:
+        rule = self.rules[name]
         key = key_of(rule, event)
-        events = [applied for applied in self.log if applied.account == event.account]
-        for run in matches(rule, events):
-            assert key is not None
-            name = (run[0].id, event.id)
-            self.decided.append(
-                Told(
-                    self.number,
-                    rule["id"],
-                    event.account,
-                    key,
-                    "firing",
-                    "match",
-                    event.time,
-                    None,
-                    rule.get("owner"),
-                    name,
-                )
-            )
+        if key is not None and reads(rule, event):
+            instance = Instance(event.account, name, key)
+            _, found = self.runs(instance)
+            says = [Say("firing", "match", event.time, (run[0].id, event.id)) for run in found]
+            self.add(instance, says)
 
     def tell_reading(self, instance: Instance) -> None:
         """What the instance says beyond what was told of it."""
@@ -249,12 +214,7 @@ class Oracle(Listeners):
     def unsaid(self, instance: Instance, clock: int) -> list[Say]:
         """What of its reading by this clock was not told."""
         rule = self.rules[instance.rule]
-        events = [
-            event
-            for event in self.log
-            if event.account == instance.account and key_of(rule, event) == instance.key
-        ]
-        return READINGS[rule["kind"]](rule, events, clock)[self.said.get(instance, 0) :]
+        return self.reading(rule, instance, clock)[self.said.get(instance, 0) :]
 
     def owed(self, instance: Instance, until: int) -> list[int]:
         """The instants at which the instance has something to say that it has not said."""

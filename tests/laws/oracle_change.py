@@ -54,9 +54,10 @@ class Instance:
 
     def until(self, clock: int) -> None:
         """The looks by the clock."""
+        grown = self.reach // self.window  # what is older than all windows moves nothing
         while self.standing:
             starts = [self.since, *(part[0] for part in self.parts)]
-            edges = [at + n * self.window for at in starts for n in range(1, 20)]
+            edges = [at + n * self.window for at in starts for n in range(1, grown + 1)]
             coming = [edge for edge in edges if self.looked < edge <= clock]
             if not coming:
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -102,9 +102,11 @@ def roles_of(rule: Rule, event: Applied) -> list[int]:
     ]
 
 
-def read_episodes(rule: Rule, marks: Sequence[Mark], calendars: Calendars) -> list[Episode]:
-    """The episodes that the marks tell, in the order of their starts."""
-    episodes: list[Episode] = []
+def read_episodes(
+    rule: Rule, marks: Sequence[Mark], calendars: Calendars, settled: Sequence[Episode] = ()
+) -> list[Episode]:
+    """The episodes that the marks tell, in the order of their starts. settled: those before."""
+    episodes = [replace(episode, spans=list(episode.spans)) for episode in settled]
     for mark in marks:
         waiting = [episode for episode in episodes if episode.end is None]
         match ROLES[mark.role]:

@@ -17,6 +17,7 @@ class Told(NamedTuple):
     """What was published. record: its number in the log. at, due: ms.
 
     name: the ids of the events that name the instance: start, or first and last of a match.
+    digest: of the rule set that the rule speaks from.
     """
 
     record: int
@@ -29,6 +30,7 @@ class Told(NamedTuple):
     due: int | None
     owner: str | None
     name: tuple[str, ...]
+    digest: str
 
 
 class Instance(NamedTuple):
@@ -38,10 +40,16 @@ class Instance(NamedTuple):
 
 
 class Listeners:
-    """decided: what rules say, announced or not. told: what is announced. clock: ms."""
+    """decided: what rules say, announced or not. told: what is announced. clock: ms.
 
-    def __init__(self, rules: Sequence[Rule], calendars: Mapping[str, Hours], step: float) -> None:
+    rules: by id; one that finishes under another set by `ID@DIGEST`. digests: of their sets.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule], calendars: Mapping[str, Hours], step: float, digest: str
+    ) -> None:
         self.rules = {rule["id"]: rule for rule in sorted(rules, key=lambda rule: rule["id"])}
+        self.digests = dict.fromkeys(self.rules, digest)
         self.calendars = calendars
         self.step = step
         self.number = 0
@@ -54,19 +62,24 @@ class Listeners:
         self.told: list[Told] = []
 
     def add(self, instance: Instance, says: Iterable[Say]) -> None:
+        for say in says:
+            self.decide(instance, say, None, self.rules[instance.rule].get("owner"))
+
+    def decide(self, instance: Instance, say: Say, due: int | None, owner: str | None) -> None:
         account, rule, key = instance
-        owner = self.rules[rule].get("owner")
-        for state, step, at, name in says:
-            self.decided.append(
-                Told(self.number, rule, account, key, state, step, at, None, owner, name)
-            )
+        state, step, at, name = say
+        digest = self.digests[rule]
+        self.decided.append(
+            Told(self.number, rule, account, key, state, step, at, due, owner, name, digest)
+        )
 
     def announce(self, before: int) -> None:
         """What was decided since goes through the gates."""
         for told in self.decided[before:]:
-            rule = self.rules[told.rule]
-            if has_gate(rule):
-                instance = Instance(told.account, f"{told.rule}:alert", scope(rule, told.key))
+            id = told.rule.partition("@")[0]
+            rule = self.rules.get(id)  # the version that is active
+            if rule is not None and has_gate(rule):
+                instance = Instance(told.account, f"{id}:alert", scope(rule, told.key))
                 gate = self.gates.setdefault(instance, Gate(rule, self.calendars))
                 if not gate.lets(told, self.clock):
                     continue

@@ -11,26 +11,35 @@ from tests.laws.oracle_time import wall_ms
 Run = list[Applied]  # the events that took the steps so far
 
 
-def matches(rule: Rule, events: Sequence[Applied]) -> list[Run]:
-    """The matches that the last of an account's events brings, oldest run first."""
+def reads(rule: Rule, event: Applied) -> bool:
+    """Whether the event is of a type that the rule looks at."""
     types = {step["type"] for step in rule["steps"]} | {rule.get("without", {}).get("type")}
-    key = key_of(rule, events[-1])
-    if events[-1].type not in types or key is None:
-        return []
-    runs: list[Run] = []
+    return event.type in types
+
+
+def read_runs(
+    rule: Rule, key: str, events: Sequence[Applied], runs: list[Run], closes: float
+) -> tuple[list[Run], list[Run]]:
+    """The runs of the instance after an account's events; the matches that the last one brings.
+
+    runs: those before. closes: the place in the log after which none begins.
+    """
     found: list[Run] = []
     for event in events:
-        if event.type in types and key_of(rule, event) == key:
-            runs, found = offer(rule, runs, event)
-    return found
+        found = []
+        if reads(rule, event) and key_of(rule, event) == key:
+            runs, found = offer(rule, runs, event, begins=event.position < closes)
+    return runs, found
 
 
-def offer(rule: Rule, runs: list[Run], event: Applied) -> tuple[list[Run], list[Run]]:
+def offer(
+    rule: Rule, runs: list[Run], event: Applied, *, begins: bool
+) -> tuple[list[Run], list[Run]]:
     """The runs that go on after the event, and those that it completes."""
     runs = [run for run in runs if limit(rule, run) > event.before]
     if "without" in rule and satisfies(rule["without"], event):
         runs = [run for run in runs if run[-1].time > event.time]
-    if satisfies(rule["steps"][0], event):
+    if begins and satisfies(rule["steps"][0], event):
         runs = [*runs, []]  # one that waits for the first step
     going: list[Run] = []
     found: list[Run] = []

@@ -7,7 +7,7 @@ events fall inside and outside of what rules accept, and days end where clocks c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -15,7 +15,10 @@ from random import Random
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from rules.loader import parse
+from tests.laws.random_changes import take_over
 from tests.laws.random_rules import NEEDED, NIGHT, OFFICE, TYPES, Form, composite, rule
+from tests.story import content_of
 
 HOUR_MS = 3_600_000
 STARTS = [  # a Friday each but the last: weekends with a change of clocks, the end of a year
@@ -54,7 +57,8 @@ FEEDS = [("crm", 90 * 60_000), ("crm", HOUR_MS), ("web", HOUR_MS)]
 class Case:
     """What a partition is given: rules, calendars as their files hold them, the log.
 
-    restart_at: number of the record before which the partition moves to another worker.
+    restart_at: number of the record before which the partition moves to another worker. digest: of
+    the rules, where the log brings others.
     """
 
     rules: list[Form]
@@ -62,39 +66,95 @@ class Case:
     lateness_ms: int
     remembered_ids: int
     restart_at: int
+    digest: str = ""
+
+    @property
+    def later_rules(self) -> list[list[Form]]:
+        """The rule sets that the log activates."""
+        return [record["rules"] for record in self.records if "rules" in record]
+
+    def in_each_set(self, change: Callable[[list[Form]], list[Form]]) -> Case:
+        """The case with other rules, at its beginning and in its log."""
+        records = [r | {"rules": change(r["rules"])} if "rules" in r else r for r in self.records]
+        return replace(self, rules=change(self.rules), records=records)
+
+    def set_of(self, digest: str) -> dict[str, Form]:
+        """The rules of the set by their ids."""
+        sets = {self.digest: self.rules}
+        sets |= {r["digest"]: r["rules"] for r in self.records if "rules" in r}
+        return {form["id"]: form for form in sets[digest]}
+
+    def active_at(self, number: int) -> str:
+        """The digest of the set under which the record is read."""
+        later = [r["digest"] for r in self.records[:number] if "rules" in r]
+        return later[-1] if later else self.digest
 
     @property
     def calendars(self) -> tuple[Form, ...]:
         """Those that the rules name."""
-        named = repr(self.rules)
+        named = repr([self.rules, *self.later_rules])
         return tuple(form for form in (OFFICE, NIGHT) if repr(form["id"]) in named)
 
 
 @st.composite
-def cases(draw: DrawFn, records_max: int = 30) -> Case:
-    """A partition's whole life.
+def cases(draw: DrawFn, records_max: int = 30, *, sets: int = 1) -> Case:
+    """A partition's whole life. sets: 2 when other rule sets take over on the way.
 
     Hypothesis draws the seed, and what is left out of what chance makes of it (a zero leaves out):
     so each case is another, cheap, and a failing one gets small.
     """
-    case = random_case(Random(draw(st.integers(0, 2**24 - 1))), records_max)
+    chance = Random(draw(st.integers(0, 2**24 - 1)))
+    case = random_case(chance, records_max)
+    if sets > 1:
+        case = handed_over(chance, case)
     stays = iter(draw(st.binary(min_size=100, max_size=100)))
-    records = [record for record in case.records if next(stays)]
-    rules = [
-        _thinned(form, {name for name in form if name in NEEDED or next(stays)})
-        for form in case.rules
-        if next(stays)
-    ]
-    rules = _whole(rules)
+    case = replace(case, records=[record for record in case.records if next(stays, 1)])
+    return _named(_thinned(case, stays))
+
+
+def handed_over(chance: Random, case: Case) -> Case:
+    rules, records = take_over(chance, case.rules, case.records)
     return replace(case, rules=rules, records=records)
 
 
-def _thinned(form: Form, names: set[str]) -> Form:
-    if not {"pause", "resume"} <= names:  # they go together
-        names = names - {"pause", "resume"}
-    if "group" in form.get("alert", {}) and "key" in form and "key" not in names:
-        names = names - {"alert"}  # a group is made of the key
-    return {name: field for name, field in form.items() if name in names}
+def _thinned(case: Case, stays: Iterator[int]) -> Case:
+    """Less some rules, and less some of their options: the same in each set."""
+    options: dict[str, dict[str, None]] = {}
+    for form in (form for rules in (case.rules, *case.later_rules) for form in rules):
+        options.setdefault(form["id"], {}).update(dict.fromkeys(form))
+    gone: dict[str, set[str]] = {}
+    for id, names in options.items():
+        if next(stays, 1):
+            gone[id] = {name for name in names if name not in NEEDED and not next(stays, 1)}
+
+    def less(rules: list[Form]) -> list[Form]:
+        kept = [form for form in rules if form["id"] in gone]
+        return _whole([_without(form, gone[form["id"]]) for form in kept])
+
+    return case.in_each_set(less)
+
+
+def _without(form: Form, names: set[str]) -> Form:
+    if {"pause", "resume"} & names:  # they go together
+        names = names | {"pause", "resume"}
+    if "group" in form.get("alert", {}) and "key" in form and "key" in names:
+        names = names | {"alert"}  # a group is made of the key
+    return {name: field for name, field in form.items() if name not in names}
+
+
+def _named(case: Case) -> Case:
+    """Each rule set by the digest of its content."""
+    if not case.later_rules:
+        return case
+    records = [
+        r | {"digest": digest_of(r["rules"], case.calendars)} if "rules" in r else r
+        for r in case.records
+    ]
+    return replace(case, records=records, digest=digest_of(case.rules, case.calendars))
+
+
+def digest_of(rules: list[Form], calendars: tuple[Form, ...]) -> str:
+    return parse(content_of(*rules, calendars=calendars)).digest
 
 
 def _whole(rules: list[Form]) -> list[Form]:

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, event, example, given, note, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from models.alert import Alert
 from tests.laws.engine_tells import engine_tells
 from tests.laws.oracle import Told, tell
 from tests.laws.oracle_momentum import Scored
-from tests.laws.random_rules import NEEDED
+from tests.laws.random_rules import NEEDED, Form
 from tests.laws.streams_of_events import ALL, HOUR_MS, Case, cases
 
 CASES = int(os.environ.get("LAWS_CASES", "2000"))
 SEED = int(os.environ.get("LAWS_SEED", "20260302"))
+HANDOVERS = 4  # the how manieth part of the cases has several rule sets beside the others
 SOME_DAY_MS = 1_772_442_000_000
 STEPS = {  # all that an alert can say, and so must turn up
     *("pending warn", "firing due", "firing escalate", "firing match"),
@@ -35,6 +37,12 @@ STEPS = {  # all that an alert can say, and so must turn up
     *("composite firing", "composite resolved", "composite retracted"),
     *("change firing", "mismatch firing", "score firing", "signal firing"),
     "firing again after a retraction",
+}
+HANDOVER_STEPS = {
+    *("expired rule_changed", "change expired", "mismatch expired", "score expired"),
+    *("firing when rules change", "pending when rules change", "retracted when rules change"),
+    *("old version firing due", "old version firing match", "old version resolved stop"),
+    "match across rule sets",
 }
 drawn = settings(
     database=None,  # the seed decides alone
@@ -52,32 +60,67 @@ def test_engine_and_oracle_agree() -> None:
     @given(cases())
     @example(late_pause())
     def agree(case: Case) -> None:
-        scored: list[Scored] = []
-        scores: list[Scored] = []
-        expected = oracle_tells(case, scored)
-        alerts = list(engine_tells(case, scores))
-        for told in set(classes(case, expected)):
-            seen[told] += 1
-            event(told)
-        note(f"seed {SEED}")
-        check_same([told for told, _ in alerts], expected)
-        check_same(scores, scored)
-        seen["momentum of stages"] += any(score.stages for score in scored)
-        if case.remembered_ids == ALL:  # else two episodes may have one name
-            check_identities(alerts)
+        check_agreement(case, seen)
 
     agree()
     assert {step for step in STEPS if not seen[step]} == set(), "never drawn"
 
 
+def test_they_agree_when_another_rule_set_takes_over() -> None:
+    """Without composites, momentum and other calendars, and with two activations at most: what
+    these add is told in tests/unit/test_handover.py.
+    """
+    seen: Counter[str] = Counter()
+
+    @seed(SEED)
+    @settings(drawn, max_examples=CASES // HANDOVERS)
+    @given(cases(sets=2))
+    def agree(case: Case) -> None:
+        check_agreement(case, seen)
+
+    agree()
+    assert {step for step in HANDOVER_STEPS if not seen[step]} == set(), "never drawn"
+
+
 def test_every_option_that_is_drawn_decides_something() -> None:
     """Leaving it out changes what is told, in some case: the draws do reach what it means."""
+    undecided = without_effect(cases(), ruled_otherwise, CASES)
+    assert undecided == {"sequence: late"}  # the text gives it no meaning
+
+
+def test_every_way_to_hand_over_decides_something() -> None:
+    assert without_effect(cases(sets=2), handed_over_otherwise, CASES // HANDOVERS) == set()
+
+
+def check_agreement(case: Case, seen: Counter[str]) -> None:
+    """seen: counts what happened in the case."""
+    scored: list[Scored] = []
+    scores: list[Scored] = []
+    expected = oracle_tells(case, scored)
+    alerts = list(engine_tells(case, scores))
+    for told in set(classes(case, expected)):
+        seen[told] += 1
+        event(told)
+    note(f"seed {SEED}")
+    check_same([told for told, _ in alerts], expected)
+    check_same(scores, scored)
+    seen["momentum of stages"] += any(score.stages for score in scored)
+    if case.remembered_ids == ALL:  # else two episodes may have one name
+        check_identities(alerts)
+
+
+def without_effect(
+    strategy: SearchStrategy[Case],
+    left_out: Callable[[Case], Iterator[tuple[str, Case]]],
+    examples: int,
+) -> set[str]:
+    """The options that were offered and whose absence no case has shown."""
     offered: set[str] = set()
     decided: set[str] = set()
 
     @seed(SEED)
-    @settings(drawn, max_examples=min(CASES, 2_000), phases=[Phase.generate])
-    @given(cases())
+    @settings(drawn, max_examples=min(examples, 2_000), phases=[Phase.generate])
+    @given(strategy)
     def leave_out(case: Case) -> None:
         told = told_and_scored(case)
         for option, without in left_out(case):
@@ -86,7 +129,7 @@ def test_every_option_that_is_drawn_decides_something() -> None:
                 decided.add(option)
 
     leave_out()
-    assert offered - decided == {"sequence: late"}  # the text gives it no meaning
+    return offered - decided
 
 
 def check_same(engine: Sequence[object], oracle: Sequence[object]) -> None:
@@ -140,6 +183,7 @@ def oracle_tells(case: Case, scores: list[Scored] | None = None) -> list[Told]:
         lateness_ms=case.lateness_ms,
         remembered_ids=case.remembered_ids,
         scores=scores,
+        digest=case.digest,
     )
 
 
@@ -151,13 +195,19 @@ def told_and_scored(case: Case) -> tuple[list[Told], list[Scored]]:
 def classes(case: Case, told: list[Told]) -> Iterator[str]:
     """What happened in the case, in words."""
     retracted = set()
-    kinds = {rule["id"]: rule["kind"] for rule in case.rules}
     for one in told:
         step = f"{one.state} {one.step.partition(':')[0]}"
+        kind = case.set_of(one.digest)[one.rule]["kind"]
         yield step
-        yield f"{kinds[one.rule]} {one.state}"
+        yield f"{kind} {one.state}"
         if "feed" in case.records[one.record]:
             yield "after a feed came back"
+        if "rules" in case.records[one.record]:
+            yield f"{one.state} when rules change"
+        elif one.digest != case.active_at(one.record):
+            yield f"old version {step}"
+        elif kind == "sequence" and is_across(case, one):
+            yield "match across rule sets"
         episode = episode_of(one)
         if one.state == "retracted":
             retracted.add(episode)
@@ -165,12 +215,18 @@ def classes(case: Case, told: list[Told]) -> Iterator[str]:
             yield "firing again after a retraction"
 
 
-def left_out(case: Case) -> Iterator[tuple[str, Case]]:
+def is_across(case: Case, match: Told) -> bool:
+    """Whether a rule set took over between its first event and its last."""
+    since = (r for r in case.records[: match.record] if "event" in r or "rules" in r)
+    names = [r["event"]["id"] if "event" in r else "rules" for r in since]
+    return match.name[0] in names and "rules" in names[names.index(match.name[0]) :]
+
+
+def ruled_otherwise(case: Case) -> Iterator[tuple[str, Case]]:
     """The case without one option of one of its rules, or of its log, for each."""
     for number, rule in enumerate(case.rules):
         for option in rule.keys() - NEEDED:
-            less = {name: field for name, field in rule.items() if name != option}
-            yield f"{rule['kind']}: {option}", with_rule(case, number, less)
+            yield f"{rule['kind']}: {option}", with_rule(case, number, without(rule, option))
         for option in ("where", "gap"):
             if f"'{option}'" in repr(rule):
                 yield f"{rule['kind']}: {option}", with_rule(case, number, bare(rule, option))
@@ -180,8 +236,32 @@ def left_out(case: Case) -> Iterator[tuple[str, Case]]:
         yield attribute, replace(case, records=bare(case.records, attribute))
 
 
-def with_rule(case: Case, number: int, rule: dict[str, Any]) -> Case:
-    return replace(case, rules=[*case.rules[:number], rule, *case.rules[number + 1 :]])
+def handed_over_otherwise(case: Case) -> Iterator[tuple[str, Case]]:
+    """Without what makes another version of a rule, or says what becomes of the old one's cases."""
+    for option in ("version", "status"):
+        yield option, case.in_each_set(lambda rules, o=option: [without(r, o) for r in rules])
+    for number, record in enumerate(case.records):
+        for place, rule in enumerate(record.get("rules", [])):
+            rules = swapped(record.get("rules", []), place, without(rule, "on_change"))
+            records = swapped(case.records, number, {**record, "rules": rules})
+            if "on_change" in rule:
+                yield f"{rule['kind']}: {rule['on_change']}", replace(case, records=records)
+    there = {rule["id"] for rules in case.later_rules[:1] for rule in rules}
+    for number, rule in enumerate(case.rules):
+        if rule["id"] not in there and rule.get("on_change") == "finish":
+            yield "finish when gone", with_rule(case, number, without(rule, "on_change"))
+
+
+def with_rule(case: Case, number: int, rule: Form) -> Case:
+    return replace(case, rules=swapped(case.rules, number, rule))
+
+
+def swapped(forms: Sequence[Form], place: int, form: Form) -> list[Form]:
+    return [*forms[:place], form, *forms[place + 1 :]]
+
+
+def without(form: Form, name: str) -> Form:
+    return {key: value for key, value in form.items() if key != name}
 
 
 def bare(form: Any, name: str) -> Any:

@@ -80,6 +80,32 @@ def test_a_rule_that_is_gone_finishes_too() -> None:
     assert told(story.tick("3h")) == [("firing", "due", "2:00:00", "1.0.0")]
 
 
+def test_accounts_and_keys_are_told_in_their_order_whoever_came_first() -> None:
+    keyed = {**SLA, "warn_at": [0.5], "key": ["data.who"]}
+    old, new = sets(keyed, "expire", goal={"within": "5h"})
+    story = Story(old)
+    for account, who in (("b", "Bob"), ("b", "Ann"), ("a", "Cyd")):
+        story.event("0h", "contract.revised", account=account, who=who)
+    activate(story.tick("1h"), new)
+    alerts = [output.alert for output in story.outputs if output.alert.step == "rule_changed"]
+    assert [(a.account, a.key["data.who"]) for a in alerts] == [
+        ("a", "Cyd"),
+        ("b", "Ann"),
+        ("b", "Bob"),
+    ]
+
+
+def test_what_finishes_goes_through_the_gates_of_the_version_that_is_active() -> None:
+    """A path that the old key lacks is a group of its own."""
+    gated = {"key": ["data.who"], "alert": {"group": ["data.who"], "cooldown": "30h"}}
+    old, new = sets(SLA, "finish", goal={"within": "5h"}, **gated)
+    story = activate(opened(old), new).event("2h", "contract.revised", who="Ann").tick("9h")
+    assert [said[1:] for said in told(story)] == [
+        ("due", "2:00:00", "1.0.0"),
+        ("due", "7:00:00", "2.0.0"),
+    ]
+
+
 def test_a_partial_match_finishes_under_the_old_version() -> None:
     old, new = sets(SEQUENCE, "finish", steps=[STEPS[0], {"type": "demo.booked"}])
     story = activate(Story(old).event("0h", "page.viewed"), new)
@@ -172,6 +198,15 @@ def test_migrate_says_no_step_twice() -> None:
         ("warn:0.25", "0:30:00", "2.0.0"),
         ("due", "2:00:00", "2.0.0"),
     ]
+
+
+def test_after_migrate_a_late_event_counts_as_coming_after_what_is_settled() -> None:
+    """The pause of 1h is told when those of 2h to 3h are settled: it counts at 3h, until 4h."""
+    sla = {**SLA, "pause": {"type": "legal.paused"}, "resume": {"type": "legal.resumed"}}
+    old, new = sets(sla, "migrate", goal={"within": "5h"})
+    story = opened(old).event("2h", "legal.paused").event("3h", "legal.resumed")
+    activate(story, new).event("1h", "legal.paused").event("4h", "legal.resumed").tick("9h")
+    assert told(story)[-1][1:3] == ("due", "7:00:00")
 
 
 def test_migrate_leaves_what_is_closed() -> None:

@@ -149,6 +149,13 @@ def test_one_alert_stands_for_a_group() -> None:
     assert s.outputs[-1].alert.key["data.ticket"] == 4
 
 
+def test_a_repetition_is_of_the_set_that_fired_though_another_took_over() -> None:
+    s = story(REPLY, repeat="1h").event("0h", "question.asked").tick("2h")
+    s.partition.activate(rule_set({**REPLY, "alert": {"repeat": "1h"}}, SIGNAL))
+    first, again = [output.alert for output in s.tick("3h").outputs]
+    assert (again.step, again.rule) == ("repeat:1", first.rule)
+
+
 def test_a_rule_that_changes_ends_its_repetitions() -> None:
     s = story(REPLY, repeat="3h").event("0h", "question.asked").tick("2h")
     s.outputs += s.partition.activate(rule_set({**REPLY, "alert": {"repeat": "1h"}}))
