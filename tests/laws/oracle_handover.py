@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.laws.oracle_alerts import Memory, Said, owed
 from tests.laws.oracle_change import change_says
@@ -62,7 +63,7 @@ class Handover(Listeners):
         self.said: dict[Instance, int] = {}  # how much of its reading was told
 
     def activate(self, rules: Sequence[Rule], digest: str) -> None:
-        """Another rule set, account by account; then what is due anew, in the order of time."""
+        """Another rule set, account by account; then what the migrated say otherwise."""
         before, new = len(self.decided), {rule["id"]: rule for rule in rules}
         active = [name for name in self.rules if "@" not in name]
         changed = [name for name in active if not is_same(self.rules[name], new.get(name))]
@@ -76,7 +77,7 @@ class Handover(Listeners):
         migrated = [i for i in sorted(self.instances()) if ways.get(i.rule) == "migrate"]
         anew = {instance: self.settle(instance, new[instance.rule]) for instance in migrated}
         for name in changed:
-            self.replace(name, new.get(name), ways[name])
+            self.retire(name, ways[name])
         for name in new.keys() - active:
             self.since[name] = self.number
         finishing = {name: rule for name, rule in self.rules.items() if "@" in name}
@@ -86,17 +87,18 @@ class Handover(Listeners):
             self.taken_over[instance], self.memories[instance] = settled, memory
         self.look_at_migrated([i for i in anew if self.rules[i.rule]["kind"] != "sequence"])
 
-    def replace(self, name: str, new: Rule | None, how: str) -> None:
+    def retire(self, name: str, how: str) -> None:
         """Forget what the old version knew, or keep it under a name of its own."""
         old, kept = self.rules.pop(name), f"{name}@{self.digests[name]}"
         if how == "finish":
             self.rules[kept], self.digests[kept] = old, self.digests[name]
             self.since[kept], self.closes[kept] = self.since.get(name, -1), self.number
-        for known in (self.taken_over, self.memories, self.said):
+        every: list[dict[Instance, Any]] = [self.taken_over, self.memories, self.said]
+        for known in every:
             for instance in [one for one in known if one.rule == name]:
-                what = known.pop(instance)  # type: ignore[attr-defined]
+                what = known.pop(instance)
                 if how == "finish":
-                    known[instance._replace(rule=kept)] = what  # type: ignore[index]
+                    known[instance._replace(rule=kept)] = what
         self.since[name] = self.number
 
     def end(self, instance: Instance) -> None:
@@ -125,8 +127,8 @@ class Handover(Listeners):
             if said.closed or (episode.end is not None and not any(owed(old, episode, said))):
                 continue
             measured = begin(new, episode.start, self.calendars)
-            how = {"end": episode.end, "ended_by": episode.ended_by, "spans": episode.spans}
-            episodes.append(replace(measured, **how))  # type: ignore[arg-type]
+            end, ended_by = episode.end, episode.ended_by
+            episodes.append(replace(measured, end=end, ended_by=ended_by, spans=episode.spans))
             names = {step_names(old)[step] for step in said.steps}
             steps = {step for step, name in enumerate(step_names(new)) if name in names}
             known[place] = Said(episode.start, steps)

@@ -1,7 +1,7 @@
 """Random rule sets that take over from one another, and where in a log they do.
 
 Off the data path. Composites and momentum stay out of it: who listens to a case that is handed over
-is told in stories (tests/unit/test_handover.py), and here they would cover up what became of it.
+is told in stories (tests/unit), and here they would cover up what became of it.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_engine_and_oracle_agree() -> None:
 
 def test_they_agree_when_another_rule_set_takes_over() -> None:
     """Without composites, momentum and other calendars, and with two activations at most: what
-    these add is told in tests/unit/test_handover.py.
+    these add is told in tests/unit: test_handover.py, test_composite.py, test_momentum.py.
     """
     seen: Counter[str] = Counter()
 
