@@ -16,10 +16,13 @@ from typing import NamedTuple
 
 from models.event import Event
 from models.identity import HASH_BYTES, event_hash
+from models.learned_score import LearnedScore
 from rules.condition import compile_condition
 from rules.partition import Partition
+from rules.roles import SCORE_TYPE
 from streams.backtest.parts import Parts
 from streams.backtest.plan import Plan
+from streams.backtest.scored import heard
 
 Clocks = Sequence[int]
 """By place in the log: what the clock is after it, ms."""
@@ -42,7 +45,7 @@ class LaneResult(NamedTuple):
 class Lane:
     """One partition of accounts. name: of its parts.
 
-    Scores are what the partition scores (momentum); learned ones would be taken beside it.
+    Scores are what the partition scores (momentum), and the learned ones that the log holds.
     """
 
     def __init__(self, plan: Plan, name: str) -> None:
@@ -95,9 +98,11 @@ class Lane:
         )  # fmt: skip
 
     def _advance(self, event: Event) -> None:
-        outputs = self.partition.advance(event)
-        if outputs or self.partition.context.scores:
-            self.parts.tell(event.offset, outputs, self.partition.take_scores())
+        partition = self.partition
+        outputs = partition.advance(event)
+        learned = hear(event, partition) if event.type == SCORE_TYPE else None
+        if outputs or learned or partition.context.scores:
+            self.parts.tell(event.offset, outputs, partition.take_scores(), learned)
         if event.type == self._outcome and self._where(event):
             self.parts.tell_outcome(event.offset, event)
 
@@ -119,6 +124,15 @@ class Lane:
         outputs = self.partition.tick(clock_ms)
         if outputs or self.partition.context.scores:
             self.parts.tell(place, outputs, self.partition.take_scores())
+
+
+def hear(event: Event, partition: Partition) -> LearnedScore | None:
+    """Of an event `score.published` that the partition has seen; a repeat says nothing new."""
+    if partition.account(event.subject).offset != event.offset:
+        return None
+    if (score := heard(event)) is None:
+        partition.stats["score_event_unreadable"] += 1
+    return score
 
 
 class SharedClock:

@@ -154,19 +154,22 @@ def share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 def calibrate(
     scores: pl.LazyFrame, came: pl.DataFrame, horizon_ms: int, end_ms: int, bins: int = 10
 ) -> pl.DataFrame:
-    """task, bin: of matured scores in bins of equal size the mean value, and the share followed."""
-    told = scores.select("account", "task", "value", pl.col("occurred_at").alias("at"))
+    """task, live, bin: of matured scores in bins of equal size the mean value, and the share
+    followed. live: as the log has them, not said by this run.
+    """
+    live = pl.col("replay").is_null().alias("live")
+    told = scores.select("account", "task", live, "value", pl.col("occurred_at").alias("at"))
     known = told.filter(pl.col("value").is_not_null())
     matured = follow_up(known, came, horizon_ms, end_ms).filter("matured")
-    rank = pl.col("value").rank("ordinal").over("task") - 1
-    place = (rank * bins // pl.len().over("task")).cast(pl.Int32)
+    rank = pl.col("value").rank("ordinal").over("task", "live") - 1
+    place = (rank * bins // pl.len().over("task", "live")).cast(pl.Int32)
     return (
         matured.with_columns(bin=place)
-        .group_by("task", "bin")
+        .group_by("task", "live", "bin")
         .agg(
             scores=pl.len(),
             value=pl.col("value").mean(),
             came=pl.col("next").is_not_null().mean(),
         )
-        .sort("task", "bin")
+        .sort("task", "live", "bin")
     )

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from models.alert import encode_alert
 from models.event import Event
+from models.learned_score import LearnedScore, encode_learned
 from models.score import Score, encode_score
 from rules.context import Output
 
@@ -50,18 +51,25 @@ class Parts:
         self._run = run
         self._files = {kind: (folder / f"{kind}.{lane}").open("wb") for kind in KINDS}
 
-    def tell(self, place: int, outputs: Sequence[Output], scores: Sequence[Score]) -> None:
-        """What was said at a place of the log."""
+    def tell(
+        self,
+        place: int,
+        outputs: Sequence[Output],
+        scores: Sequence[Score],
+        learned: LearnedScore | None = None,
+    ) -> None:
+        """What was said at a place of the log. learned: by the log itself, or a model."""
         run = self._run
         lines = []
         for topic, alert in outputs:
             self.topics[alert.rule.id] = topic
             lines.append((place, _encode(alert.account), encode_alert(replace(alert, replay=run))))
         self.write("alerts", lines)
-        if scores:
-            self.write("scores", [
-                (place, _encode(s.account), encode_score(replace(s, replay=run))) for s in scores
-            ])  # fmt: skip
+        lines = [(place, _encode(s.account), encode_score(replace(s, replay=run))) for s in scores]
+        if learned:
+            lines.append((place, _encode(learned.account), encode_learned(learned)))
+        if lines:
+            self.write("scores", lines)
 
     def tell_outcome(self, place: int, event: Event) -> None:
         """What alerts are held against has happened."""

@@ -17,8 +17,9 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from models.alert import decode_alert
-from models.score import decode_score
+from models.learned_score import LearnedScore
 from streams.backtest.parts import decode_outcome
+from streams.backtest.scored import decode_any
 
 PIECE_LINES = 2_000
 TEXT, NUMBER, TIME = pa.string(), pa.float64(), pa.timestamp("us", "UTC")
@@ -47,8 +48,11 @@ def _alert_row(line: bytes) -> Row:
 
 
 def _score_row(line: bytes) -> Row:
-    """`stages` as JSON."""
-    row = _builtins(decode_score(line))
+    """`stages` as JSON; momentum has no model, learned scores name no rules."""
+    score = decode_any(line)
+    row = _builtins(score)
+    if isinstance(score, LearnedScore):
+        return row | {"case": score.case or None, "reasons": []}
     return row | {"stages": msgspec.json.encode(row["stages"]).decode()}
 
 
@@ -90,7 +94,10 @@ TABLES = {
                 "score_id": TEXT,
                 "account": TEXT,
                 "task": TEXT,
+                "case": TEXT,
                 "value": NUMBER,
+                "model": TEXT,
+                "why": TEXT,
                 "stages": TEXT,
                 "reasons": pa.list_(pa.struct({"rule": TEXT, "amount": NUMBER})),
                 "rules_digest": TEXT,

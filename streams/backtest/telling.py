@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from models.alert import decode_alert
 from models.errors import BadInput
 from models.event import Event
+from models.learned_score import LearnedScore
 from models.score import decode_score
 from rules.condition import compile_condition
 from rules.context import Output
+from rules.roles import SCORE_TYPE
 from streams.backtest.bad_rows import BadRows
-from streams.backtest.lane import LaneResult
+from streams.backtest.lane import LaneResult, hear
 from streams.backtest.parts import Parts
 from streams.backtest.plan import EventOutcome
 from streams.codec import parse_event
@@ -62,7 +64,7 @@ class Telling:
         self._next = 0
         self._job, self._names, self._parts, self._bad = job, names, parts, bad
         self._outcome = outcome.type if outcome else None
-        self._needle = outcome.type.encode() if outcome else None
+        self._needles = [SCORE_TYPE.encode(), *([outcome.type.encode()] if outcome else ())]
         self._where: Callable[[Event], bool] = lambda event: True
         if outcome and outcome.where:
             self._where = compile_condition(outcome.where)
@@ -77,12 +79,14 @@ class Telling:
         self._next = record.offset + 1
         self.counts["read"] += 1
         self._job.apply([record])
-        if self._job.outputs_waiting:
-            self._tell(place)
+        learned = None
         if not is_control(record.key):
             self.counts["events"] += 1
-            if self._first_ms is None or (self._needle and self._needle in (record.value or b"")):
-                self._look_at(place, record)
+            value = record.value or b""
+            if self._first_ms is None or any(needle in value for needle in self._needles):
+                learned = self._look_at(place, record)
+        if learned or self._job.outputs_waiting:
+            self._tell(place, learned)
         self._cpu_s += time.process_time() - began
 
     def tick(self, clock_ms: int) -> None:
@@ -101,18 +105,19 @@ class Telling:
         )  # fmt: skip
         return PartitionResult(self.counts, self._bad.counts, self._first_ms, latest or None, lane)
 
-    def _look_at(self, place: int, record: Record) -> None:
-        """Once more than the job: few events are outcomes."""
+    def _look_at(self, place: int, record: Record) -> LearnedScore | None:
+        """Once more than the job: few events are outcomes or scores."""
         try:
             event = parse_event(record.value, record.offset)
         except BadInput:
-            return
+            return None
         if self._first_ms is None:
             self._first_ms = event.at
         if event.type == self._outcome and self._where(event):
             self._parts.tell_outcome(place, event)
+        return hear(event, self._job.partition) if event.type == SCORE_TYPE else None
 
-    def _tell(self, place: int) -> None:
+    def _tell(self, place: int, learned: LearnedScore | None) -> None:
         snapshot = self._job.tell(0)
         self._stats += snapshot.stats
         alerts, scores = [], []
@@ -124,7 +129,7 @@ class Telling:
                 scores.append(replace(decode_score(out.value or b""), emitted_at=None))
             elif out.topic == self._names.dead_letters:
                 self._reject(out)
-        self._parts.tell(place, alerts, scores)
+        self._parts.tell(place, alerts, scores, learned)
 
     def _reject(self, out: Out) -> None:
         told = {name.removeprefix("dead."): text.decode() for name, text in out.headers

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from models.alert import decode_alert
 from models.errors import BadSetting
-from models.score import decode_score
 from streams.announce import CONTENT_TYPE
 from streams.backtest.request import Request
 from streams.backtest.runner import Ran
+from streams.backtest.scored import decode_any
 from streams.clock import SystemClock
 from streams.connection import connect
 from streams.kafka.admin import create
@@ -77,8 +77,9 @@ def _shorts(ran: Ran) -> list[str]:
 def _rows(ran: Ran, short: str) -> Iterator[Row]:
     if short == "scores":
         for line in _lines(ran.folder / "scores.jsonl"):
-            score = decode_score(line)
-            yield score.account.encode(), line, score.score_id.encode()
+            score = decode_any(line)
+            if score.replay:  # what the log holds was said when it was live
+                yield score.account.encode(), line, score.score_id.encode()
         return
     for line in _lines(ran.folder / "alerts.jsonl"):
         alert = decode_alert(line)

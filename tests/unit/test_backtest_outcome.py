@@ -55,12 +55,13 @@ def came(*told: tuple[str, float]) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema={"at": TIME} | dict.fromkeys(names, pl.String()))
 
 
-def scores(*told: tuple[str, float, float]) -> pl.LazyFrame:
+def scores(*told: tuple[str, float, float], replay: str | None = "run") -> pl.LazyFrame:
     rows = [
-        {"account": a, "task": "momentum", "value": v, "occurred_at": START + day * DAY}
+        {"account": a, "task": "momentum", "value": v, "occurred_at": START + day * DAY,
+         "replay": replay}
         for a, day, v in told
-    ]
-    names = {"account": pl.String(), "task": pl.String(), "value": pl.Float64()}
+    ]  # fmt: skip
+    names = {"value": pl.Float64(), **dict.fromkeys(("account", "task", "replay"), pl.String())}
     return pl.LazyFrame(rows, schema={**names, "occurred_at": TIME})
 
 
@@ -169,6 +170,16 @@ def test_scores_are_calibrated_in_bins_of_equal_size() -> None:
     assert bins["scores"].to_list() == [2] * 10
     assert bins["came"].to_list() == [0.0] * 5 + [1.0] * 5
     assert bins["value"].to_list() == pytest.approx([0.025 + n / 10 for n in range(10)])
+
+
+def test_what_was_said_live_is_calibrated_apart_from_what_the_run_says() -> None:
+    told = pl.concat([scores(("a", 0, 0.5)), scores(("a", 0, 0.9), replay=None)])
+    end_ms = int(START.timestamp() * 1000) + 100 * DAY_MS
+    bins = judge(CHURN, alerts(), came(("a", 1)), told, end_ms).calibration
+    assert bins.select("task", "live", "value", "came").rows() == [
+        ("momentum", False, 0.5, 1.0),
+        ("momentum", True, 0.9, 1.0),
+    ]
 
 
 @pytest.mark.parametrize(

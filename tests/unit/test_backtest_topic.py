@@ -124,6 +124,25 @@ async def test_ticks_and_feeds_of_the_log_decide_as_live(stage: Stage) -> None:
     assert stage.done == [3, 6]
 
 
+async def test_scores_that_live_wrote_into_the_log_are_told_as_it_said_them_each_once(
+    stage: Stage,
+) -> None:
+    def score(offset: int, id: str, **data: Any) -> LogRecord:
+        plain = event(offset, "acme", "score.published", id)
+        value = json.loads(plain.value or b"") | {"data": data}
+        return plain._replace(value=json.dumps(value).encode())
+
+    result = await stage.play(
+        event(0, "acme"), score(1, "s1", task="churn", value=0.5, model="logistic@3"),
+        score(2, "s1", task="churn", value=0.5, model="logistic@3"), score(3, "s2", task="churn"),
+    )  # fmt: skip
+    [line] = stage.lines("scores")
+    assert (line["schema"], line["score_id"], line["value"]) == ("pathline.score.v2", "s1", 0.5)
+    assert (line["model"], line.get("replay")) == ("logistic@3", None)
+    assert result.lane.stats["score_event_unreadable"] == 1
+    assert result.lane.told["scores"] == 1
+
+
 async def test_a_tick_ahead_of_its_append_time_is_refused_as_live(stage: Stage) -> None:
     await stage.play(event(0, "acme"), control(1, Tick(clock_ms=ms("9d")), at="1h"))
     assert ("quiet", "acme", "firing") not in stage.told

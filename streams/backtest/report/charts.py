@@ -90,12 +90,16 @@ def timelines(names: list[str], fired: pl.DataFrame, outcomes: pl.DataFrame) -> 
 
 
 def calibration(bins: pl.DataFrame) -> go.Figure:
-    """By task: the mean score of a bin against the share of its cases that the outcome followed."""
+    """By task: the mean score of a bin against the share of its cases that the outcome followed.
+
+    Live scores of a task, as the log has them, stand beside those of the run.
+    """
     figure = _figure(xaxis_title="score", yaxis_title="followed by the outcome")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
-    for (task,), rows in bins.group_by("task", maintain_order=True):
+    for (task, live), rows in bins.group_by("task", "live", maintain_order=True):
         figure.add_scatter(
-            x=rows["value"].to_list(), y=rows["came"].to_list(), name=str(task),
+            x=rows["value"].to_list(), y=rows["came"].to_list(),
+            name=f"{task}, live" if live else str(task),
             text=[f"{count:,} scores" for count in rows["scores"]], mode="lines+markers",
         )  # fmt: skip
     return figure
