@@ -1,24 +1,37 @@
 """One task over a log of events: rules, cases and model in the order in which live has them.
 
-Behind a reader of events, under `pathline models report`. The log is one partition with one clock.
+Behind a reader of events, under `pathline models report` and the tasks of a backtest. The log is
+one partition with one clock.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from models.calendar import Calendar
 from models.case import MomentumCase
 from models.event import Event, to_ms
+from models.learners.base import Row
 from models.learners.open_case import TaskAccount
 from models.learners.replay import Replay
-from models.task import Task
+from models.task import AlertTrigger, Task
 from rules.context import Output
+from rules.loader import RuleBook
 from rules.momentum import ID as MOMENTUM
 from rules.partition import Partition
-from rules.ruleset import RuleSet
+from rules.roles import SCORE_TYPE
+from rules.ruleset import RuleSet, compile_rules
 from rules.scoring import Censored, Matured, Scored, Scoring, Told
+
+
+class Said(NamedTuple):
+    """Of a case at an event. value: None while too little was learned. learned: cases by then."""
+
+    row: Row
+    value: float | None
+    learned: int
 
 
 class TaskReplay:
@@ -39,8 +52,9 @@ class TaskReplay:
     def open(self) -> int:
         return sum(len(state.cases) for state in self._states.values())
 
-    def advance(self, event: Event) -> None:
-        """The next event, in order of time; one that repeats another is passed over.
+    def advance(self, event: Event) -> Said | None:
+        """The next event, in order of time; one that repeats another is passed over, and a score is
+        for the rules alone. What is said of the event's case, if it is one to score.
 
         Alerts and horizons that come with it are told first: they may end the event's own case.
         """
@@ -49,17 +63,23 @@ class TaskReplay:
         outputs = self._partition.advance(event)
         self._hear(outputs)
         self._expire(self._partition.clock)
-        if account.applied == applied:
-            return
+        if account.applied == applied or event.type == SCORE_TYPE:
+            return None
         state = self._states.setdefault(event.subject, TaskAccount())
         before = state.due()
-        self._tell(
+        said = self._tell(
             self.scoring.advance(
                 event.subject, state, event, self._workload, momentum=self._momentum(event.subject)
             )
         )
         if (due := state.due()) and due != before:
             heapq.heappush(self._dues, (due, event.subject))
+        return said
+
+    def expire(self, now: int) -> None:
+        """Behind the last event time goes on to there, ms."""
+        self._hear(self._partition.tick(now))
+        self._expire(self._partition.clock)
 
     def _hear(self, outputs: Iterable[Output]) -> None:
         for _, alert in outputs:
@@ -75,17 +95,39 @@ class TaskReplay:
             if following := state.due():
                 heapq.heappush(self._dues, (following, account))
 
-    def _tell(self, told: Iterable[Told]) -> None:
+    def _tell(self, told: Iterable[Told]) -> Said | None:
+        """The score, if one of them asks for it."""
+        said = None
         for each in told:
             match each:
                 case Scored(row, since):
-                    self.model.score(row, since)
+                    learned = self.model.encoder.learned
+                    said = Said(row, self.model.score(row, since), learned)
                 case Matured(name, label, at):
                     self.model.mature(name, label, at)
                 case Censored(name):
                     self.model.censor(name)
+        return said
 
     def _momentum(self, account: str) -> float:
         """As it was last published: what changes only with the log."""
         case = self._partition.account(account).cases.get(MOMENTUM, {}).get("")
         return case.said.get("", 0.0) if isinstance(case, MomentumCase) else 0.0
+
+
+def replays(tasks: Sequence[Task], book: RuleBook) -> list[TaskReplay]:
+    """One each; the rules of the set run along where a task asks for alerts or momentum."""
+    whole, none = compile_rules(book), RuleSet(book.digest, [])
+    return [
+        TaskReplay(
+            task,
+            book.calendars[name] if (name := task.features.calendar) else None,
+            whole if _asks_rules(task) else none,
+        )
+        for task in tasks
+    ]
+
+
+def _asks_rules(task: Task) -> bool:
+    triggers = (*task.positive, *task.negative)
+    return task.features.momentum or any(isinstance(t, AlertTrigger) for t in triggers)

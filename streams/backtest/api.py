@@ -49,14 +49,16 @@ def run(
     processes: int = 1,
     sort: bool = False,
     as_live: bool = False,
+    tasks: str | Path | None = None,
     name: str = "",
     out: str | Path | None = None,
 ) -> Frames:
     """The options of `pathline backtest`, which docs/backtest.md explains.
 
     source: a file, several, or kafka://TOPIC. rules: a folder, or the digest of a published set;
-    default: PATHLINE_RULES. out: a folder that keeps the files of the run; else none is kept. With
-    several processes (and topics) a script needs `if __name__ == "__main__":` around the call.
+    default: PATHLINE_RULES. tasks: a folder; how good they were is in `summary["tasks"]`. out: a
+    folder that keeps the files of the run; else none is kept. With several processes (and topics)
+    a script needs `if __name__ == "__main__":` around the call.
     Raises BadRule and BadSetting with every fault at once.
     """
     from streams.backtest.outcome import parse_outcome
@@ -73,7 +75,7 @@ def run(
     request = make_request(
         settings, book, [str(one) for one in sources], _path(mapping),
         span=(_ms(since), _ms(until)), run_until_ms=_ms(run_until), processes=processes,
-        sort=sort, outcome=came, as_live=as_live, run=name,
+        sort=sort, outcome=came, as_live=as_live, run=name, tasks=_path(tasks),
     )  # fmt: skip
     with TemporaryDirectory(prefix="pathline-backtest-") as temporary:
         ran = execute(request, Path(out or temporary))

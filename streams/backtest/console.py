@@ -88,6 +88,33 @@ def summary_table(summary: dict[str, Any]) -> Table:
     return table
 
 
+TASK_COLUMNS = ("task", "matured", "label 1", "censored", "pending", "scores", "AUC", "log loss",
+                "Brier", "ECE")  # fmt: skip
+
+
+def task_rows(summary: dict[str, Any]) -> list[list[str]]:
+    """A row a task; the figures are of matured cases alone. ECE: expected calibration error."""
+    rows = []
+    for task, told in summary["tasks"].items():
+        cases, figures = told["cases"], told["figures"]
+        counts = [*(cases[name] for name in ("matured", "positive", "censored", "pending")),
+                  figures["rows"]]  # fmt: skip
+        measures = [figures[name] for name in ("auc", "log_loss", "brier", "calibration_error")]
+        told_figures = ("-" if value is None else f"{value:.3f}" for value in measures)
+        rows.append([task, *(f"{count:,}" for count in counts), *told_figures])
+    return rows
+
+
+def task_table(summary: dict[str, Any]) -> Table:
+    """By task how good its scores were."""
+    first, *others = TASK_COLUMNS
+    numbers = [Column(name, justify="right", no_wrap=True) for name in others]
+    table = Table(Column(first, no_wrap=True), *numbers, box=None, padding=(0, 1, 0, 0))
+    for row in task_rows(summary):
+        table.add_row(*row)
+    return table
+
+
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 

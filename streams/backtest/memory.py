@@ -24,6 +24,7 @@ MAIN_BYTES = 300 << 20  # with polars and plotly, which make tables and report; 
 LANE_BYTES = 80 << 20  # a process of its own; measured: 60 to 75 MiB
 EVENT_BYTES = 1_400  # in a buffer: an event of 200 bytes of JSON
 ACCOUNT_BYTES = 5_000  # measured by `make bench-backtest`: sequence, ids, cases of three rules
+TASK_BYTES = 120 << 20  # kept rows of boosted trees; docs/scores.md, Figures
 MIB = 1 << 20
 
 
@@ -47,6 +48,7 @@ def estimate(request: Request) -> Estimate:
     """Raises BadSetting like the run itself. Reads the head of every file once more."""
     processes = request.processes
     base = MAIN_BYTES + LANE_BYTES * (processes if processes > 1 or request.topic else 0)
+    base += TASK_BYTES * len(request.tasks)
     if request.topic:
         return Estimate(base, None, processes)
     accounts = 0
@@ -54,7 +56,8 @@ def estimate(request: Request) -> Estimate:
         accounts += _accounts(request, path)
         is_sorted = request.sort or bool(request.mapping and request.mapping.sort)
         base += (PIECE if is_sorted else request.buffer) * EVENT_BYTES
-    return Estimate(base + accounts * ACCOUNT_BYTES, accounts, processes)
+    states = accounts * (1 + len(request.tasks))
+    return Estimate(base + states * ACCOUNT_BYTES, accounts, processes)
 
 
 def _accounts(request: Request, path: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import BadSetting
 from models.identity import digest
@@ -16,6 +17,9 @@ from streams.backtest.outcome import Outcome
 from streams.backtest.plan import limits_of
 from streams.settings import Settings
 
+if TYPE_CHECKING:
+    from models.task import Task
+
 KAFKA = "kafka://"
 RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -25,6 +29,7 @@ class Request:
     """files, or a topic. mapping: None, the files hold CloudEvents. span, run_until_ms: ms.
 
     as_live: the log's own activations of rule sets count (topics). run: the id, empty: made.
+    tasks: that score the events.
     """
 
     settings: Settings
@@ -40,6 +45,7 @@ class Request:
     outcome: Outcome | None = None
     as_live: bool = False
     run: str = ""
+    tasks: tuple[Task, ...] = ()
 
     @property
     def source(self) -> str:
@@ -54,7 +60,7 @@ class Request:
         files = [(path.name, path.stat().st_size) for path in self.files if path.exists()]
         asked = (self.book.digest, *files, self.topic, self.mapping, self.span, self.run_until_ms)
         decides = (self.settings.lateness_s, limits_of(self.settings), self.as_live)
-        return digest(*asked, *decides)[:12]
+        return digest(*asked, *decides, *self.tasks)[:12]
 
 
 def parse_sources(texts: list[str]) -> tuple[tuple[Path, ...], str | None]:
@@ -87,13 +93,18 @@ def make_request(
     outcome: Outcome | None = None,
     as_live: bool = False,
     run: str = "",
+    tasks: Path | None = None,
 ) -> Request:
-    """From what a person wrote. Raises BadSetting for what does not go together."""
+    """From what a person wrote. Raises BadSetting for what does not go together, BadRule with every
+    fault of the tasks.
+    """
     files, topic = parse_sources(sources)
     if topic and (mapping or sort):
         raise BadSetting("--map and --sort are for files; a topic holds events in the log's order")
     if as_live and not topic:
         raise BadSetting("--as-live is for topics: a file activates no rule sets")
+    if tasks and topic:
+        raise BadSetting("--tasks is for files: the partitions of a topic have no common order")
     if run and not RUN.fullmatch(run):
         raise BadSetting(f"--run {run}: lower case letters, digits and -, at most 40")
     return Request(
@@ -110,4 +121,11 @@ def make_request(
         outcome,
         as_live,
         run,
+        _tasks(tasks, book) if tasks else (),
     )
+
+
+def _tasks(folder: Path, book: RuleBook) -> tuple[Task, ...]:
+    from rules.task_book import load_tasks  # brings numpy, which processes of a run do without
+
+    return tuple(load_tasks(folder, book).values())

@@ -9,13 +9,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from models.event import Event
 from streams.backtest.bad_rows import BadRows
 from streams.backtest.file_input import FileInput
 from streams.backtest.mapping import MadeTime
@@ -36,18 +39,37 @@ Look = Callable[[int, float], bool]
 """Told how many events are done and how much of the input, 0 to 1; True: stop here."""
 
 
+class Played(NamedTuple):
+    """counts: of rows or records. tasks: by id, what summary.json says of them.
+
+    parts: names of those with scores besides the lanes'. scores: how many are in them.
+    """
+
+    found: Replayed
+    counts: Counter[str]
+    tasks: Mapping[str, Any] = {}
+    parts: tuple[str, ...] = ()
+    scores: int = 0
+
+
 @dataclass(frozen=True)
 class Ran:
-    """What a run came to. counts: of rows or records. bad: of them, by reason. wall_s: reading and
-    engine.
-    """
+    """What a run came to. bad: rows or records, by reason. wall_s: reading and engine."""
 
     request: Request
     folder: Path
-    found: Replayed
-    counts: Counter[str]
+    played: Played
     bad: Counter[str]
     wall_s: float
+
+    @property
+    def found(self) -> Replayed:
+        return self.played.found
+
+    @property
+    def scores_told(self) -> int:
+        """Momentum, and learned ones of the log and of the tasks."""
+        return self.played.scores + sum(lane.told["scores"] for lane in self.found.lanes)
 
     @property
     def complete(self) -> bool:
@@ -114,16 +136,16 @@ def execute(request: Request, folder: Path, look: Look = go_on) -> Ran:
     try:
         with TemporaryDirectory(prefix=".parts-", dir=folder) as parts:
             play = _play_topic if request.topic else _play_files
-            found, counts = play(request, Path(parts), bad, look)
+            played = play(request, Path(parts), bad, look)
             wall_s = SystemClock().steady_s() - began
             for kind in KINDS:
-                names = [lane.name for lane in found.lanes]
+                names = [*(lane.name for lane in played.found.lanes), *played.parts]
                 merge_parts(Path(parts), kind, names, folder / f"{kind}.jsonl")
     finally:
         bad.close()
     for kind, table in TABLES.items():
         write_parquet(folder / f"{kind}.jsonl", table, folder / f"{kind}.parquet")
-    return Ran(request, folder, found, counts, bad.counts, wall_s)
+    return Ran(request, folder, played, bad.counts, wall_s)
 
 
 def plan_of(request: Request, topic: str, parts: Path) -> Plan:
@@ -140,9 +162,7 @@ def plan_of(request: Request, topic: str, parts: Path) -> Plan:
     )
 
 
-def _play_files(
-    request: Request, parts: Path, bad: BadRows, look: Look
-) -> tuple[Replayed, Counter[str]]:
+def _play_files(request: Request, parts: Path, bad: BadRows, look: Look) -> Played:
     source = FileInput(
         request.files,
         request.mapping,
@@ -152,15 +172,23 @@ def _play_files(
         sort=request.sort,
         buffer=request.buffer,
     )
-    plan = plan_of(request, source.name, parts)
-    with lanes_for(plan, request.processes) as lanes:
-        found = replay(lanes, source, request.run_until_ms, lambda count: look(count, source.done))
-    return found, source.counts
+    plan, until = plan_of(request, source.name, parts), request.run_until_ms
+
+    def play(events: Iterable[Event]) -> Replayed:
+        with lanes_for(plan, request.processes) as lanes:
+            return replay(lanes, events, until, lambda count: look(count, source.done))
+
+    if not request.tasks:
+        return Played(play(source), source.counts)
+    from streams.backtest.task_pass import PART, TaskPass  # brings learners along
+
+    with closing(TaskPass(request.tasks, request.book, parts, request.run_id)) as beside:
+        found = play(beside.watch(source))
+        told = beside.finish(None if found.stopped else until)
+    return Played(found, source.counts, told, (PART,), beside.scores)
 
 
-def _play_topic(
-    request: Request, parts: Path, bad: BadRows, look: Look
-) -> tuple[Replayed, Counter[str]]:
+def _play_topic(request: Request, parts: Path, bad: BadRows, look: Look) -> Played:
     from streams.backtest.topic import play_topic  # brings Faust along
 
-    return play_topic(request, plan_of(request, request.topic or "", parts), bad, look)
+    return Played(*play_topic(request, plan_of(request, request.topic or "", parts), bad, look))

@@ -85,7 +85,7 @@ def hold(request: Request, folder: Path, wanted: Wanted, watch: Watch) -> Found:
 
 def _against(ran: Ran, old: RuleBook, watch: Watch) -> Comparison | None:
     """The same input under the rules before, in a folder beside; None when that was stopped."""
-    request = replace(ran.request, book=old)
+    request = replace(ran.request, book=old, tasks=())
     with watch("the old rules") as look:
         before = execute(request, ran.folder / AGAINST, look)
     return compare(before.alerts, ran.alerts) if before.complete else None
@@ -100,7 +100,7 @@ def _sweep(
     for number, point in enumerate(grid, 1):
         with TemporaryDirectory(prefix="pathline-sweep-") as folder:
             with watch(f"sweep, {number} of {len(grid)}") as look:
-                ran = execute(replace(request, book=point.book), Path(folder), look)
+                ran = execute(replace(request, book=point.book, tasks=()), Path(folder), look)
             if not ran.complete:
                 break
             rows += _point(ran, point, rules)

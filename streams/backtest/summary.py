@@ -28,7 +28,7 @@ def summarize(ran: Ran, judged: Judged | None) -> dict[str, Any]:
         "rules_digest": request.book.digest,
         "input": {
             "from": [request.topic] if request.topic else [str(f) for f in request.files],
-            **{name: ran.counts[name] for name in ("read", "bad", "left_out", "outside")},
+            **{name: ran.played.counts[name] for name in ("read", "bad", "left_out", "outside")},
             "bad_by_reason": dict(sorted(ran.bad.items())),
             "times_are_made_up": ran.has_made_times,
         },
@@ -38,7 +38,8 @@ def summarize(ran: Ran, judged: Judged | None) -> dict[str, Any]:
         "last": instant(found.last_ms),
         "clock": instant(ran.end_ms),
         "alerts": count_alerts(ran.alerts),
-        "scores": sum(lane.told["scores"] for lane in found.lanes),
+        "scores": ran.scores_told,
+        "tasks": dict(ran.played.tasks),
         "engine": dict(sorted(found.stats.items())),
         "outcome": tell_judged(ran, judged),
         "cost": {

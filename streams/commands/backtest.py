@@ -68,6 +68,10 @@ def backtest(
     horizon: Annotated[
         str, typer.Option(help="So far ahead an alert is to tell the outcome: 48h, 30d.")
     ] = "30d",
+    tasks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of tasks that score the events, learning as they go; files."),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(help=f"Compare with the rules before. {SIDE}.")
     ] = None,
@@ -102,6 +106,7 @@ def backtest(
       pathline backtest --from events.jsonl.gz --rules rules/library --out build/run
       pathline backtest --from kafka://interactions --since 2026-01-01T00:00:00Z --out build/q1
       pathline backtest --from loans.csv.gz --map loans.map.yml --rules new --against old --out cmp
+      pathline backtest --from events.jsonl.gz --tasks rules/tasks --out build/scored
       pathline backtest --from loans.csv.gz --map loans.map.yml --rules new --out sweep \\
         --outcome loan.a_cancelled --sweep rules.offer.silent.deadline.after=7d,14d,21d
     """  # fmt: skip
@@ -121,7 +126,7 @@ def backtest(
         settings, book, [*sources, *(files or ())], mapping,
         span=(_instant("--since", since), _instant("--until", until)),
         run_until_ms=_instant("--run-until", run_until), processes=processes, sort=sort,
-        buffer=buffer, outcome=came, as_live=as_live, run=run,
+        buffer=buffer, outcome=came, as_live=as_live, run=run, tasks=tasks,
     )  # fmt: skip
     expected = Expected(expect, book) if expect else None
     wanted = Wanted(
@@ -201,7 +206,7 @@ def _send(request: Request, found: Found) -> None:
 
 
 def _tell(found: Found, checked: list[Checked], folder: Path, json: bool) -> None:
-    from streams.backtest.console import summary_table
+    from streams.backtest.console import summary_table, task_table
 
     if json:
         print_json(found.summary)
@@ -211,6 +216,8 @@ def _tell(found: Found, checked: list[Checked], folder: Path, json: bool) -> Non
             out.print(str(one), markup=False, highlight=False)
     out.print(summary_table(found.summary))
     summary = found.summary
+    if summary["tasks"]:
+        out.print(task_table(summary))
     bad = f", {summary['input']['bad']:,} bad rows" if summary["input"]["bad"] else ""
     out.print(f"{summary['events']:,} events of {summary['accounts']:,} accounts{bad}; run"
               f" {summary['run']}", markup=False, highlight=False)  # fmt: skip

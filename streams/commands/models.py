@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from models.calendar import Calendar
 from models.errors import BadSetting
 from models.event import Event, to_ms
-from models.task import AlertTrigger, Task
+from models.task import Task
 from rules.form_faults import did_you_mean
 from rules.loader import RuleBook, load
-from rules.ruleset import RuleSet, compile_rules
 from rules.task_book import load_tasks
 from streams.account_log import FAR_MS
 from streams.codec import RawLimits, parse_event
@@ -136,18 +134,14 @@ def _replay(
 ) -> dict[str, Report]:
     """since: ms, start of the last part; None: after this share of the cases."""
     from models.learners.report import cut, report  # bring River and scikit-learn
-    from rules.task_replay import TaskReplay
+    from rules.task_replay import replays
 
-    whole, none = compile_rules(book), RuleSet(book.digest, [])
-    replays = [
-        TaskReplay(task, _calendar(task, book), whole if _asks_rules(task) else none)
-        for task in tasks
-    ]
+    beside = replays(tasks, book)
     count = 0
     with err.status("replaying …"):
         for event in events:
             count += 1
-            for replay in replays:
+            for replay in beside:
                 replay.advance(event)
         return {
             task.id: report(
@@ -156,18 +150,8 @@ def _replay(
                 events=count,
                 since=cut(replay.model.verdicts, share) if since is None else since,
             )
-            for task, replay in zip(tasks, replays, strict=True)
+            for task, replay in zip(tasks, beside, strict=True)
         }
-
-
-def _calendar(task: Task, book: RuleBook) -> Calendar | None:
-    name = task.features.calendar
-    return None if name is None else book.calendars[name]
-
-
-def _asks_rules(task: Task) -> bool:
-    triggers = (*task.positive, *task.negative)
-    return task.features.momentum or any(isinstance(t, AlertTrigger) for t in triggers)
 
 
 def _tell(reports: Mapping[str, Report], json: bool) -> None:

@@ -89,12 +89,12 @@ def timelines(names: list[str], fired: pl.DataFrame, outcomes: pl.DataFrame) -> 
     return figure
 
 
-def calibration(bins: pl.DataFrame) -> go.Figure:
-    """By task: the mean score of a bin against the share of its cases that the outcome followed.
+def calibration(bins: pl.DataFrame, came: str = "followed by the outcome") -> go.Figure:
+    """By task: the mean score of a bin against the share of them that came true. came: in words.
 
     Live scores of a task, as the log has them, stand beside those of the run.
     """
-    figure = _figure(xaxis_title="score", yaxis_title="followed by the outcome")
+    figure = _figure(xaxis_title="score", yaxis_title=came)
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     for (task, live), rows in bins.group_by("task", "live", maintain_order=True):
         figure.add_scatter(

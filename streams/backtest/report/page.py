@@ -12,7 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from streams.backtest.compare import Comparison
-from streams.backtest.console import lead_text
+from streams.backtest.console import TASK_COLUMNS, lead_text, task_rows
 from streams.backtest.outcome import Judged, firings, happened
 from streams.backtest.report import charts
 from streams.backtest.runner import Ran
@@ -49,6 +49,7 @@ def write_report(
         Section("Alerts over time", f"firing alerts by rule; {zone}", charts.over_time(fired)),
         _rules(summary),
         *_outcome(ran, judged),
+        *_tasks(summary),
         Section("When alerts fire", f"by weekday and hour; {zone}", charts.heat_map(fired)),
         Section("Accounts with the most alerts", _stars(ran), charts.timelines(
             loudest, all_fired.filter(of_loudest).collect(), _outcomes(ran, zone, of_loudest))),
@@ -118,6 +119,26 @@ def _outcome(ran: Ran, judged: Judged | None) -> list[Section]:
         sections.append(
             Section("Calibration of scores", note, charts.calibration(judged.calibration))
         )
+    return sections
+
+
+def _tasks(summary: dict[str, Any]) -> list[Section]:
+    if not summary["tasks"]:
+        return []
+    note = (
+        "each score was said by what had matured before it; the figures are of matured cases, a"
+        " censored or pending one is no negative. ECE: expected calibration error"
+    )
+    sections = [Section("Learned scores", note, table=(list(TASK_COLUMNS), task_rows(summary)))]
+    bins = [
+        {"task": task, "live": False, "value": bin["said"], "came": bin["came"],
+         "scores": bin["rows"]}
+        for task, told in summary["tasks"].items() for bin in told["calibration"]
+    ]  # fmt: skip
+    if bins:
+        note = "ten bins of what was said, and the share of label 1 in each"
+        figure = charts.calibration(pl.DataFrame(bins), "cases of label 1")
+        sections.append(Section("Calibration of tasks", note, figure))
     return sections
 
 
