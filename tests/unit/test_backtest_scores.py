@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from models.learned_score import decode_learned
+from streams.backtest import run
 from streams.backtest.scored import decode_any
+from streams.backtest.to_topic import _rows
 from tests.backtest_desk import EVENTS, Desk, offer
 
 
@@ -73,8 +76,6 @@ def test_they_are_held_against_the_outcome_once_their_horizon_has_passed(desk: D
     desk.run("--outcome", "deal.lost", "--horizon", "10d")
     report = (desk.folder / "out/report.html").read_text("utf-8")
     assert '"name":"churn, live"' in report
-    from streams.backtest import run
-
     bins = run("events.jsonl", "rules", outcome="deal.lost", horizon="10d").calibration
     assert bins is not None
     churn = bins.filter(pl.col("task") == "churn")
@@ -91,6 +92,13 @@ def test_processes_say_what_one_says(desk: Desk) -> None:
     one, two = (desk.folder / out / "scores.jsonl" for out in ("out", "two"))
     assert one.read_bytes() == two.read_bytes()
     assert b"pathline.score.v2" in one.read_bytes()
+
+
+def test_only_what_the_run_says_itself_is_sent_to_topics_of_its_own(desk: Desk) -> None:
+    desk.run()
+    ran: Any = SimpleNamespace(folder=desk.folder / "out", topics={})
+    sent = [decode_any(line) for _, line, _ in _rows(ran, "scores")]
+    assert {(score.task, score.replay) for score in sent} == {("momentum", desk.summary()["run"])}
 
 
 def test_a_line_of_the_file_is_its_contract(desk: Desk) -> None:

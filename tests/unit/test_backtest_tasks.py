@@ -12,12 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from models.errors import BadRule, BadSetting
+from models.event import to_ms
 from models.learners.figures import auc, brier
 from models.learners.replay import Verdict
 from rules.loader import RuleBook, load
 from rules.task_book import load_tasks
 from rules.task_replay import TaskReplay, replays
 from streams.backtest import run
+from streams.backtest.request import make_request
+from streams.backtest.runner import execute
 from streams.cli import app
 from streams.codec import encode_event
 from streams.settings import load_settings
@@ -163,6 +166,18 @@ def test_a_clock_that_goes_on_ends_the_cases_that_were_pending(desk: Desk) -> No
     assert before["pending"] > after["pending"] == 0
     assert after["censored"] == before["censored"] + before["pending"]
     assert after["matured"] == before["matured"]
+
+
+def test_a_run_that_is_stopped_tells_of_what_was_read_and_moves_no_clock(desk: Desk) -> None:
+    request = make_request(
+        load_settings(), shop(), ["events.jsonl"], run_until_ms=to_ms(RUN_UNTIL),
+        tasks=Path("tasks"),
+    )  # fmt: skip
+    ran = execute(request, Path("out"), lambda events, done: True)
+    assert not ran.complete
+    told = ran.played.tasks["leaves"]["cases"]
+    assert told["pending"] == scored(desk)["leaves"]["cases"]["pending"] > 0
+    assert ran.scores.filter(pl.col("task") == "leaves").collect().height > told["matured"]
 
 
 def test_the_report_shows_figures_and_calibration_of_each_task(desk: Desk) -> None:
