@@ -103,6 +103,6 @@ class Checkpointer:
             changelog = self._layout.changelog, shard.partition
             self._store.write(shard.partition, changes, ends[changelog])
             ended = self._clock.steady_s()
-            shard.commit(position, ended)
+            shard.commit(position, ended, ended - started)
             now_ms = self._clock.wall_ms()
             self._metrics.checkpointed(agent, snapshot, rows, ended - started, now_ms)

@@ -19,6 +19,7 @@ STALL_S = 5.0
 RENEW_S = 6 * 3600.0
 POISON_MAX = 100  # between two checkpoints
 BEHIND = 4  # times as long between two states while a backlog is read: nobody waits for them
+IDLE = 10  # times as long between two states as writing one takes: outputs wait meanwhile
 
 
 class Batch(NamedTuple):
@@ -45,7 +46,8 @@ class Verdict(StrEnum):
 
 
 class Pace(NamedTuple):
-    """checkpoint_s: longest time between two states, s; `BEHIND` times that in a backlog.
+    """checkpoint_s: longest time between two states, s; up to `BEHIND` times that in a backlog, or
+    when writing one takes long.
     output_delay_s: ... until outputs are told where the partition is live, s. tick_every_s:
     shortest time between two ticks, s.
     """
@@ -58,9 +60,9 @@ class Pace(NamedTuple):
 class Shard:
     """next: offset of the next record to apply. committed: up to there all is told, for all to see.
 
-    kept: the position of the state in the changelog, at or before `committed`. told: up to there
-    the log is applied again after opening, see Position. uncommitted: records since `kept`.
-    ready: opened from the recovered table.
+    kept: the position of the state in the changelog, at or before `committed`; kept_at, and what it
+    took to write, s. told: up to there the log is applied again after opening, see Position.
+    uncommitted: records since `kept`. ready: opened from the recovered table.
     last_append: ms, append time of the newest applied record. end: of the log as last seen. tries:
     since the last progress. poison: see streams/quarantine.py. waits_since: s, of the oldest
     uncommitted move.
@@ -76,6 +78,7 @@ class Shard:
         self.next = self.committed = self.told = -1
         self.kept = Position(-1, {})
         self.kept_at = now_s
+        self.kept_took_s = 0.0
         self.epoch = -1
         self.uncommitted = 0
         self.last_append = 0
@@ -140,13 +143,16 @@ class Shard:
             return False
         return self.next != self.committed or self.next != self.kept.next
 
-    def commit(self, position: Position, now_s: float) -> None:
-        """The changelog has this position: everything before its `told` is out."""
+    def commit(self, position: Position, now_s: float, took_s: float = 0.0) -> None:
+        """The changelog has this position: everything before its `told` is out.
+
+        took_s: to write it.
+        """
         self.committed = position.told
         self.checkpointed_at = now_s
         if position.next == position.told:
             self.kept = position
-            self.kept_at = now_s
+            self.kept_at, self.kept_took_s = now_s, took_s
         self.waits_since = None if position.next == self.next else now_s
 
     def renew(self, now_s: float) -> None:
@@ -176,8 +182,10 @@ class Shard:
         return now_ms - self.last_append < pace.checkpoint_s * 1000
 
     def _state_every_s(self, now_ms: int, pace: Pace) -> float:
-        is_behind = self.end is not None and self.next < self.end
-        return pace.checkpoint_s * (BEHIND if is_behind and not self._is_live(now_ms, pace) else 1)
+        most_s = BEHIND * pace.checkpoint_s
+        if self.end is not None and self.next < self.end and not self._is_live(now_ms, pace):
+            return most_s
+        return min(most_s, max(pace.checkpoint_s, IDLE * self.kept_took_s))
 
     def tick_due(self, now_s: float, until_ms: int, end: int | None, pace: Pace) -> int | None:
         """ms of the tick that a due deadline waits for; None: no tick.

@@ -142,6 +142,19 @@ def test_outputs_go_alone_until_the_state_is_due() -> None:
     assert s.is_whole_due(51.0, 1_000, PACE)
 
 
+def test_a_state_that_takes_long_is_written_less_often() -> None:
+    """Outputs wait while one is written; so that takes a tenth of the time at most."""
+    s = shard(outputs=True)
+    s.commit(kept(10), 50.0, took_s=0.25)
+    s.moved(11, batch(10, 11).records, 50.0)
+    assert s.is_checkpoint_due(51.0, 1_000, PACE)
+    assert not s.is_whole_due(52.4, 1_000, PACE)
+    assert s.is_whole_due(52.5, 1_000, PACE)
+    s.commit(kept(11), 52.5, took_s=30.0)
+    s.moved(12, batch(11, 12).records, 52.5)
+    assert s.is_whole_due(52.5 + BEHIND, 1_000, PACE), "not beyond what a backlog waits"
+
+
 def test_in_a_backlog_the_state_is_written_less_often_and_outputs_go_alone() -> None:
     s = shard(outputs=True)
     s.commit(kept(10), 50.0)
