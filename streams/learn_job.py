@@ -1,9 +1,8 @@
 """What `learn` does with one partition of the examples: each is learned once, models come out.
 
-Decodes, hands to the course of its task (models/learners/course.py), and says of each new version:
-the snapshot to the topic of models, and a control record into every partition of the interactions,
-from which on it scores. The state in the changelog is small: what learners keep of their rows lies
-there example by example, as it came.
+Decodes, hands to the course of its task (models/learners/course.py); what it says of new versions
+is in streams/model_outbox.py. The state in the changelog is small: what learners keep of their rows
+lies there example by example, as it came.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ import msgspec
 from models.errors import BadInput
 from models.learners.base import Authenticated
 from models.learners.course import Course
-from models.learners.drift import Drift
 from models.learners.example_record import ExampleRecord, parse_example
-from models.learners.roster import Decision, Standing, encode_roster
+from models.learners.roster import Decision, Standing
 from models.learners.trees import Trees
 from streams.clock import Clock
 from streams.control import (
@@ -27,22 +25,19 @@ from streams.control import (
     Control,
     Decide,
     Grown,
-    UseModel,
-    encode_control,
     is_control,
     parse_control,
 )
-from streams.drift_alert import drift_alert
-from streams.job import Out, Record, Snapshot
-from streams.keyring import HEADER, Keyring
-from streams.model_shelf import digest_of, model_key, needs_key
+from streams.job import Record, Snapshot
+from streams.keyring import Keyring
+from streams.model_outbox import ModelOutbox
+from streams.model_shelf import needs_key
 from streams.position import damaged
 from streams.rejects import Rejects
 from streams.seal import Seal
 from streams.topics import Topics
 
 STATE_VERSION = 1
-VERSIONS_KEPT = 20  # of a task's models; older ones leave the topic
 
 
 class Pacing(NamedTuple):
@@ -87,13 +82,12 @@ class LearnJob:
         self.courses: dict[str, Course] = {}
         self.seal = seal
         self._make = courses
-        self._topics = topics
         self._place = place
         self._rejects = rejects
         self._stats = stats
         self._pacing = pacing
         self._keyring = keyring
-        self._outputs: list[Out] = []
+        self._outbox = ModelOutbox(topics, keyring, stats)
         self._changes: dict[bytes, bytes | None] = {}
         self._dirty: set[str] = set()
 
@@ -103,7 +97,7 @@ class LearnJob:
 
     @property
     def outputs_waiting(self) -> bool:
-        return bool(self._outputs or self._rejects.waiting)
+        return bool(self._outbox or self._rejects.waiting)
 
     def apply(self, records: Sequence[Record]) -> None:
         began_s = self._clock.steady_s()
@@ -145,12 +139,12 @@ class LearnJob:
         for gone in course.let_go():
             self._changes[_example_key(found.task, gone)] = None
         for drift in drifts:
-            self._tell_drift(found.task, course, drift)
+            self._outbox.tell_drift(found.task, course, drift)
         grown = course.learned - course.published
         if grown >= self._pacing.cases and (
             record.timestamp - course.published_ms >= self._pacing.ms
         ):
-            self._publish(found.task, course, record.timestamp)
+            self._outbox.publish(found.task, course, record.timestamp)
 
     def _steer(self, record: Record) -> None:
         if refusal := self.seal.check(record):
@@ -176,49 +170,15 @@ class LearnJob:
             return
         course.note(decision)
         if control.what == "promote":
-            self._publish(control.task, course, at_ms)
+            self._outbox.publish(control.task, course, at_ms)
         else:
-            self._use(UseModel(task=control.task, version=course.version, digest="", shadow=True))
-            self._enrol(control.task, course)
+            self._outbox.retire(control.task, course)
 
     def _take(self, course: Course, grown: Grown) -> None:
         trees = Trees.load(grown.trees)
         if trees.features != len(course.encoder.schema.names):
             raise BadInput("bad_model_state", "trees of other features")
         dict(course.fits())[grown.learner].take(trees, grown.learned)
-
-    def _publish(self, task: str, course: Course, now_ms: int) -> None:
-        """New versions of the champion and of the shadow, at once. now_ms: append time."""
-        course.published, course.published_ms = course.learned, now_ms
-        for name, shadow in ((course.champion, False), (course.shadow, True)):
-            if name is None:
-                continue
-            sealed = course.seal(name)
-            models = self._topics.models.name
-            key = model_key(task, course.version)
-            self._outputs.append(Out(models, key, sealed, partition=0))
-            if course.version > VERSIONS_KEPT:
-                old = model_key(task, course.version - VERSIONS_KEPT)
-                self._outputs.append(Out(models, old, None, partition=0))
-            self._use(
-                UseModel(task=task, version=course.version, digest=digest_of(sealed), shadow=shadow)
-            )
-            self._stats["models_published"] += 1
-        self._enrol(task, course)
-
-    def _enrol(self, task: str, course: Course) -> None:
-        roster = encode_roster(course.roster())
-        self._outputs.append(Out(self._topics.models.name, task.encode(), roster, partition=0))
-
-    def _use(self, control: UseModel) -> None:
-        key, value = encode_control(control)
-        log = self._topics.interactions
-        self._outputs += [Out(log.name, key, value, partition=p) for p in range(log.partitions)]
-
-    def _tell_drift(self, task: str, course: Course, drift: Drift) -> None:
-        self._stats[f"drift:{task}"] += 1
-        self._stats[f"alert:drift.{task}:firing"] += 1
-        self._outputs += drift_alert(self._topics, task, course.task.title, drift)
 
     def snapshot(self, now_ms: int) -> Snapshot:
         changes = list(self._changes.items())
@@ -237,21 +197,10 @@ class LearnJob:
         return msgspec.msgpack.encode(_Kept(STATE_VERSION, signature, state))
 
     def tell(self, now_ms: int) -> Snapshot:
-        outputs = [self._finish(out, now_ms) for out in self._outputs]
-        self._outputs = []
+        outputs = self._outbox.take(now_ms)
         stats = self._stats.copy()
         self._stats.clear()
         return Snapshot([], {}, outputs + self._rejects.take(), stats)
-
-    def _finish(self, out: Out, now_ms: int) -> Out:
-        """Signed, where it is a model or speaks of one."""
-        signed = out.topic in (self._topics.models.name, self._topics.interactions.name)
-        if self._keyring is None or not signed or out.value is None:
-            return out
-        assert out.partition is not None
-        assert out.key is not None
-        signature = self._keyring.sign(out.topic, out.partition, out.key, out.value, now_ms)
-        return out._replace(headers=[(HEADER, signature)])
 
     def restore(self, blobs: Iterable[tuple[bytes, bytes]], header: Mapping[str, Any]) -> None:
         """Raises BadSetting for a state that is damaged, or not signed as it should be."""
