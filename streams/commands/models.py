@@ -92,7 +92,7 @@ def run_report(
     from streams.model_page import page  # plotly is for this command alone
 
     (target / "report.html").write_text(page(reports), "utf-8")
-    _tell(reports, json)
+    _tell(chosen, reports, json)
     if not json:
         out.print(f"written: {target / 'metrics.json'}, {target / 'report.html'}")
 
@@ -154,18 +154,20 @@ def _replay(
         }
 
 
-def _tell(reports: Mapping[str, Report], json: bool) -> None:
+def _tell(tasks: Sequence[Task], reports: Mapping[str, Report], json: bool) -> None:
     if json:
         for report in reports.values():
             print_json({"task": report.task, "cases": report.cases, "last": report.last})
         return
-    for report in reports.values():
-        cases, last = report.cases, report.last
+    for task in tasks:
+        cases, last = reports[task.id].cases, reports[task.id].last
         figures = ", ".join(f"{word} {_number(getattr(last, name))}" for name, word in FIGURES)
+        least = task.minimum
+        why = f"it takes {least.cases:,} labels, {least.positives} of 1 and {least.negatives} of 0"
         out.print(
-            f"{report.task}: {cases.positive:,} cases of label 1, {cases.negative:,} of label 0,"
+            f"{task.id}: {cases.positive:,} cases of label 1, {cases.negative:,} of label 0,"
             f" {cases.censored:,} censored, {cases.open:,} pending;"
-            f" {last.cases:,} of the last part were scored: {figures}",
+            f" {last.cases:,} of the last part were scored: {figures if last.cases else why}",
             highlight=False,
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 from models.learned_score import LearnedScore, decode_learned
 from models.learners.boosting import fit
 from models.learners.challenger import Batch
+from models.learners.course import Course
 from models.learners.example_record import ExampleRecord, parse_example
 from models.task import Task
 from rules.scoring import Scoring
@@ -18,6 +19,7 @@ from streams.agents.follow import FollowAgent
 from streams.agents.learn import LearnAgent
 from streams.job import Record
 from streams.keyring import Keyring
+from streams.learn_job import LearnJob
 from streams.model_shelf import ModelShelf, Wanted
 from streams.refit import Refits
 from streams.scorers import Scorers
@@ -125,3 +127,19 @@ async def run(*workers: WorldWorker, ms: int = 600) -> None:
     for _ in range(0, ms, 100):
         for each in workers:
             await each.run_for(100)
+
+
+async def taught(world: World, *tasks: Mapping[str, Any], count: int = 40) -> WorldWorker:
+    """Examples are there, and `learn` has read them."""
+    world.put(LOG, 0, *deals(0, count))
+    follow = await follower(world, *tasks).start()
+    await follow.drain()
+    learn = await student(world, *tasks).start()
+    await run(learn)
+    return learn
+
+
+def course(worker: WorldWorker) -> Course:
+    job = worker.runtime.shards[0].job
+    assert isinstance(job, LearnJob)
+    return job.courses["offers"]

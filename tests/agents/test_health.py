@@ -21,7 +21,8 @@ from streams.health import (
     find_lacks,
 )
 from streams.metrics import Metrics
-from tests.agents.world import EchoAgent, World, WorldWorker
+from tests.agents.echo import EchoAgent
+from tests.agents.world import World, WorldWorker
 
 
 class Process:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,17 +9,13 @@ import msgspec
 import pytest
 from prometheus_client import generate_latest
 
-from models.errors import BadInput, BadSetting
 from models.learners import snapshot
-from models.learners.course import Course
 from models.learners.kept import KeptRow
 from models.learners.roster import compare, decode_roster
 from streams.control import MODEL_KEY, Decide, Grown, UseModel, encode_control, parse_control
-from streams.keyring import HEADER, Key, Keyring, Signer
-from streams.learn_job import LearnJob
+from streams.keyring import Key, Keyring
 from streams.metrics import GAUGES
 from streams.model_gauges import read_models
-from streams.model_shelf import ModelShelf, Wanted, digest_of
 from streams.refit import Refits
 from tests.agents.learning import (
     EXAMPLES,
@@ -30,6 +25,7 @@ from tests.agents.learning import (
     OFFERS,
     TOPICS,
     compiled,
+    course,
     deals,
     examples,
     follower,
@@ -38,6 +34,7 @@ from tests.agents.learning import (
     scores,
     sealed_models,
     student,
+    taught,
 )
 from tests.agents.test_follow import event
 from tests.agents.world import Died, World, WorldWorker, settle
@@ -47,30 +44,6 @@ OTHER = Keyring([Key("k1", b"t" * 32, None)])
 NAMES = ("logistic", "mean")
 TRIAL = {**OFFERS, "shadow": "mean"}
 (RAW,) = (each.features.schema.hash for each in compiled())
-
-
-class SignedWorld(World):
-    """Whoever appends in it has the key."""
-
-    async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
-        headers = Signer(RING, self.clock).headers(topic, partition, key, value)
-        self.put(topic, partition, (key, value, headers))  # type: ignore[arg-type]
-
-
-async def taught(world: World, *tasks: Mapping[str, Any], count: int = 40) -> WorldWorker:
-    """Examples are there, and `learn` has read them."""
-    world.put(LOG, 0, *deals(0, count))
-    follow = await follower(world, *tasks).start()
-    await follow.drain()
-    learn = await student(world, *tasks).start()
-    await run(learn)
-    return learn
-
-
-def course(worker: WorldWorker) -> Course:
-    job = worker.runtime.shards[0].job
-    assert isinstance(job, LearnJob)
-    return job.courses["offers"]
 
 
 async def test_an_example_is_learned_once_however_often_the_worker_dies() -> None:
@@ -280,100 +253,6 @@ async def test_examples_of_other_features_or_of_no_task_teach_nothing() -> None:
     none = await student(w, {**OFFERS, "id": "renewals"}).start()
     await none.read()
     assert none.runtime.shards[0].job.snapshot(0).stats["example_unknown_task"] == 5
-
-
-async def test_with_a_key_models_are_signed_and_others_refused() -> None:
-    w = SignedWorld()
-    follow = await follower(w, keyring=RING).start()
-    learn = await student(w, keyring=RING).start()
-    w.put(LOG, 0, *deals(0, 40))
-    await run(follow, learn)
-    assert all(dict(r.headers).get(HEADER) for r in w.records(MODELS))
-    w.put(LOG, 0, event("quote.sent", 100 * MINUTE_MS, "late"))
-    await run(follow, learn)
-    assert [s.model for s in scores(w) if s.account == "late"] == ["logistic@4"]
-    for ring in (RING, OTHER):  # nothing in this state can run: keys may come and go
-        assert course(await student(w, keyring=ring).start()).learned == 40
-
-
-async def test_an_unsigned_decision_does_not_count_once_there_is_a_key() -> None:
-    w = SignedWorld()
-    follow = await follower(w, TRIAL, keyring=RING).start()
-    learn = await student(w, TRIAL, keyring=RING).start()
-    w.put(LOG, 0, *deals(0, 20))
-    await run(follow, learn)
-    decision = Decide(task="offers", learner="mean", what="promote", by="eve", why="mine")
-    w.put(EXAMPLES, 0, encode_control(decision))
-    await run(follow, learn)
-    assert course(learn).champion == "logistic"
-
-
-async def load(w: World, keyring: Keyring | None = None, **changes: Any) -> Any:
-    """The newest snapshot of the world, as a scorer would have it."""
-    record = sealed_models(w)[-1]
-    sealed = changes.get("sealed", record.value or b"")
-
-    async def fetch(wanted: Any) -> Any:
-        return {record.key: record._replace(value=sealed)}
-
-    _, _, version = (record.key or b"").partition(b"/")
-    digest = changes.get("digest", digest_of(sealed))
-    wanted = Wanted("offers", int(version), digest, record.timestamp)
-    shelf = ModelShelf({"offers": changes.get("schema", RAW)}, MODELS, fetch, keyring)
-    await shelf.load([wanted])
-    return shelf.loaded(digest)
-
-
-async def test_a_snapshot_is_refused_with_a_name_for_each_reason() -> None:
-    w = World()
-    await taught(w)
-    sealed = sealed_models(w)[-1].value or b""
-    header = snapshot.read_header(sealed)
-    assert not isinstance(await load(w), BadInput)
-    refused = {
-        "model_unsigned": await load(w, RING),
-        "model_other_content": await load(w, digest="d" * 64),
-        "other_schema": await load(w, schema="another"),
-        "damaged": await load(w, sealed=sealed[:-1] + b"?"),
-        "other_library": await load(
-            w,
-            sealed=snapshot.enclose(
-                header.__class__("offers", 4, "logistic", RAW, {"numpy": "0.1"}, 40), b"", b""
-            ),
-        ),
-    }
-    assert {name: found.reason for name, found in refused.items()} == {n: n for n in refused}
-
-
-async def test_a_refused_model_leaves_the_old_one_in_its_place() -> None:
-    w = World()
-    follow, learn = await live(w)
-    w.put(LOG, 0, *deals(0, 40))
-    await run(follow, learn)
-    forged = UseModel(task="offers", version=9, digest="f" * 64)
-    w.put(LOG, 0, encode_control(forged), event("quote.sent", 100 * MINUTE_MS, "late"))
-    await run(follow, learn)
-    assert [s.model for s in scores(w) if s.account == "late"] == ["logistic@4"]
-    again = await follower(w).start()
-    w.put(LOG, 0, event("quote.sent", 101 * MINUTE_MS, "later"))
-    await run(again, learn)
-    assert [s.model for s in scores(w) if s.account == "later"] == ["logistic@4"]
-
-
-async def test_a_learner_that_needs_pickle_needs_a_key() -> None:
-    trees = {**OFFERS, "learner": "hoeffding-adaptive-tree"}
-    with pytest.raises(BadSetting, match="PATHLINE_CONTROL_KEY_FILE"):
-        student(World(), trees)
-    w = SignedWorld()
-    follow = await follower(w, trees, keyring=RING).start()
-    learn = await student(w, trees, keyring=RING).start()
-    w.put(LOG, 0, *deals(0, 40))
-    await run(follow, learn)
-    assert isinstance(await load(w), BadInput), "without the key it is not even opened"
-    assert not isinstance(await load(w, RING), BadInput)
-    assert course(await student(w, trees, keyring=RING).start()).learned == 40
-    with pytest.raises(Died, match="what was learned for offers"):
-        await student(w, trees, keyring=OTHER).start()
 
 
 async def test_drift_is_an_alert_among_the_signals() -> None:

@@ -28,7 +28,7 @@ from streams.record_text import dead_headers
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.chaos.chain import Chain
-from tests.e2e.workers import engine_for, obey, settled
+from tests.e2e.judge import engine_for, obey, settled
 
 Letter = tuple[str, str, str]  # partition and offset of the raw record, reason
 ALERTS = ("sla-breaches", "journey-breaks", "signals")

@@ -20,7 +20,7 @@ from tests.bench.traffic import SPAN_MS, traffic
 from tests.chaos.finding import Finding
 from tests.chaos.site import READY_S_MAX
 from tests.chaos.stage import Stage
-from tests.e2e.workers import engine_for
+from tests.e2e.judge import engine_for
 
 SIZES = (10_000, 50_000, 200_000)
 MILLION = 1_000_000

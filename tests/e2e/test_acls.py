@@ -16,19 +16,9 @@ from streams.connection import client_options
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.e2e.judge import compare, judge, published
 from tests.e2e.secure_kafka import SecureKafka, allow
-from tests.e2e.workers import (
-    RULES,
-    compare,
-    drain,
-    judge,
-    published,
-    send,
-    stored,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.workers import RULES, drain, send, stored, traffic, with_rules, workers
 from tests.kafka_settings import environment
 
 

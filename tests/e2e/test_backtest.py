@@ -22,16 +22,8 @@ from streams.kafka.admin import create_topics
 from streams.replay_guard import HEADER
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import (
-    RULES,
-    drain,
-    published,
-    send,
-    stored,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.judge import published
+from tests.e2e.workers import RULES, drain, send, stored, traffic, with_rules, workers
 from tests.kafka_settings import environment
 
 COMMAND = [sys.executable, "-c", "from streams.cli import main; main()"]

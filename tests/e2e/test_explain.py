@@ -13,18 +13,8 @@ from streams.cli import app
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import (
-    RULES,
-    compare,
-    drain,
-    is_drained,
-    judge,
-    published,
-    send,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.judge import compare, judge, published
+from tests.e2e.workers import RULES, drain, is_drained, send, traffic, with_rules, workers
 from tests.kafka_settings import environment
 
 

@@ -26,21 +26,9 @@ from streams.published import load_history, publish, publisher_id
 from streams.settings import Settings
 from streams.shelf import fetch_from
 from streams.topics import Topics
+from tests.e2e.judge import Verdict, compare, engine_for, obey, published
 from tests.e2e.secure_kafka import SecureKafka, allow
-from tests.e2e.workers import (
-    Verdict,
-    WorkerProcess,
-    compare,
-    drain,
-    engine_for,
-    obey,
-    published,
-    send,
-    stored,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.workers import WorkerProcess, drain, send, stored, traffic, with_rules, workers
 from tests.kafka_settings import environment
 
 START = "2026-03-02T09:00:00+00:00"

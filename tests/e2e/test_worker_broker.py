@@ -9,17 +9,8 @@ from pathlib import Path
 from streams.broker import EmbeddedKafka
 from streams.kafka.admin import create_topics
 from streams.topics import Topics
-from tests.e2e.workers import (
-    RULES,
-    compare,
-    drain,
-    judge,
-    published,
-    send,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.judge import compare, judge, published
+from tests.e2e.workers import RULES, drain, send, traffic, with_rules, workers
 from tests.kafka_settings import settings_for
 
 

@@ -15,18 +15,8 @@ from streams.kafka.topic_id import load_topic_id
 from streams.local_copy import MARK_KEY, Budget, LocalCopy
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import (
-    RULES,
-    compare,
-    drain,
-    judge,
-    published,
-    send,
-    stored,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.judge import compare, judge, published
+from tests.e2e.workers import RULES, drain, send, stored, traffic, with_rules, workers
 
 ACCOUNTS = 4_000
 TAIL_MAX = 400  # records: fences, positions, what was under way; a tenth of the accounts

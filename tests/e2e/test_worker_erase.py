@@ -20,14 +20,12 @@ from streams.control import Erase, encode_control
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.e2e.judge import compare, judge, published
 from tests.e2e.secure_kafka import SecureKafka, allow
 from tests.e2e.workers import (
     RULES,
-    compare,
     drain,
     is_drained,
-    judge,
-    published,
     send,
     settle,
     stored,

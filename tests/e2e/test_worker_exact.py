@@ -14,19 +14,8 @@ from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.e2e.failing_worker import DIED
-from tests.e2e.workers import (
-    COMMAND,
-    RULES,
-    Verdict,
-    compare,
-    drain,
-    judge,
-    published,
-    send,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.judge import Verdict, compare, judge, published
+from tests.e2e.workers import COMMAND, RULES, drain, send, traffic, with_rules, workers
 
 FAILING = [sys.executable, str(Path(__file__).with_name("failing_worker.py"))]
 

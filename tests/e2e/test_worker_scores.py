@@ -14,17 +14,8 @@ from rules.ruleset import compile_rules
 from streams.kafka.admin import create_topics
 from streams.settings import Settings
 from streams.topics import Topics
-from tests.e2e.workers import (
-    RULES,
-    drain,
-    engine_for,
-    obey,
-    send,
-    stored,
-    traffic,
-    with_rules,
-    workers,
-)
+from tests.e2e.judge import engine_for, obey
+from tests.e2e.workers import RULES, drain, send, stored, traffic, with_rules, workers
 
 WEIGHT = {"value": 0.85, "half_life": "6h"}
 Scores = dict[str, list[dict[str, Any]]]

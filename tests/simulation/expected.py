@@ -14,7 +14,7 @@ from streams.codec import RawLimits, encode_event, parse_raw
 from streams.control import skew_of
 from streams.position import decode_position, position_key
 from streams.shelf import RuleShelf
-from tests.e2e.workers import settled
+from tests.e2e.judge import settled
 from tests.simulation.breakage import BreakablePartition
 from tests.simulation.found import EMITTED, Lines, read_all
 from tests.simulation.retelling import Said, retell

@@ -12,7 +12,7 @@ import msgspec
 from rules.snapshot import decode_account
 from streams.control import is_control
 from streams.job import LogRecord
-from tests.e2e.workers import settled
+from tests.e2e.judge import settled
 from tests.simulation.site import Site
 
 EMITTED = re.compile(rb'"emitted_at":"[^"]*",?')

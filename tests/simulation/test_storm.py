@@ -7,7 +7,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from streams.shard import Batch
-from tests.agents.world import Died, EchoAgent, World, WorldWorker, settle
+from tests.agents.echo import EchoAgent
+from tests.agents.world import Died, World, WorldWorker, settle
 
 
 class Storm:

@@ -227,3 +227,11 @@ def test_a_log_without_cases_makes_an_empty_report(run: Report, tmp_path: Path) 
     told = json.loads((tmp_path / "out" / "metrics.json").read_text())["tasks"]["leaves"]
     assert (told["cases"]["started"], told["last"]["auc"], told["curve"]) == (0, None, [])
     assert "too few labels" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_task_that_is_never_scored_says_what_it_takes(run: Report, tmp_path: Path) -> None:
+    few = b"\n".join(encode_event(event) for event in visits(count=30))
+    (tmp_path / "few.jsonl").write_bytes(few)
+    done = run(events="few.jsonl")
+    told = " ".join(done.stdout.split())
+    assert "0 of the last part were scored: it takes 40 labels, 5 of 1 and 5 of 0" in told

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.agents.world import GENERATION, EchoAgent, World, WorldWorker
+from tests.agents.echo import EchoAgent
+from tests.agents.world import GENERATION, World, WorldWorker
 
 
 def world(*words: str) -> World:

@@ -7,7 +7,8 @@ import pytest
 from streams.position import Position, encode_position, position_key
 from streams.runtime import TRIES_MAX
 from streams.shard import STALL_S, Batch
-from tests.agents.world import GENERATION, Died, EchoAgent, World, WorldWorker
+from tests.agents.echo import EchoAgent
+from tests.agents.world import GENERATION, Died, World, WorldWorker
 
 
 def world(*words: str) -> World:
