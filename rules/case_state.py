@@ -8,19 +8,15 @@ the next deadline, so that accounts stay asleep.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from struct import Struct
-from zlib import crc32
 
 import msgspec
 
-from models.errors import Unavailable
 from models.learners.kept import KeptRow
 from models.learners.open_case import TaskAccount
+from rules.envelope import Envelope
 
 VERSION = 1
-_FRONT = Struct(">BIq")  # version, checksum of what follows it, due
-FRONT_BYTES = _FRONT.size
-_CHECKED = slice(5, None)
+ENVELOPE = Envelope(VERSION, "q", "the state of scores")  # its front: due
 
 
 class ScoredCase(msgspec.Struct, array_like=True):
@@ -73,34 +69,22 @@ def due_of(states: Mapping[str, TaskState]) -> int:
 
 def encode_states(states: States) -> bytes:
     """The whole state; `decode_states` gives it back equal."""
-    data = bytearray(_FRONT.pack(VERSION, 0, due_of(states)) + _encode(states))
-    data[1:5] = crc32(memoryview(data)[_CHECKED]).to_bytes(4)
-    return bytes(data)
+    return ENVELOPE.seal((due_of(states),), _encode(states))
 
 
 def read_due(data: bytes) -> int:
     """The next horizon, without decoding the rest.
 
-    Raises Unavailable for a version of a later release, ValueError for bytes nobody wrote.
+    Raises as `Envelope.open`.
 
     >>> read_due(encode_states({"conversion": TaskState("stamp")}))
     0
     """
-    version = data[0] if data else 0
-    if version > VERSION:
-        raise Unavailable(
-            f"the state of scores has version {version}, this release reads {VERSION}:"
-            " start the release that wrote it, or a later one"
-        )
-    if version != VERSION or len(data) < FRONT_BYTES:
-        raise ValueError("it has no front")
-    _, checksum, due = _FRONT.unpack_from(data)
-    if crc32(memoryview(data)[_CHECKED]) != checksum:
-        raise ValueError("its checksum does not fit")
+    (due,) = ENVELOPE.open(data)
     return int(due)
 
 
 def decode_states(data: bytes) -> States:
     """Raises as `read_due`, and msgspec's errors."""
     read_due(data)
-    return _decode(memoryview(data)[FRONT_BYTES:])
+    return _decode(memoryview(data)[ENVELOPE.begins :])

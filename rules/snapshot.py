@@ -9,23 +9,18 @@ from __future__ import annotations
 from array import array
 from itertools import accumulate
 from operator import sub
-from struct import Struct
 from sys import intern
 from typing import NamedTuple
-from zlib import crc32
 
 import msgspec
 
 from models.account import Account
 from models.case import Case
-from models.errors import Unavailable
 from models.sequence import Sequence
+from rules.envelope import Envelope
 
-VERSION = 2
 BARE = 1  # the version before: no front
-_FRONT = Struct(">BIqBB")  # version, checksum of what follows it, Front
-FRONT_BYTES = _FRONT.size
-_CHECKED = slice(5, None)
+ENVELOPE = Envelope(2, "qBB", "account state")  # its front: Front
 DAMAGED = (msgspec.MsgspecError, ValueError, LookupError, OverflowError)
 """What is raised for bytes that no release wrote."""
 
@@ -75,9 +70,7 @@ def encode_account(account: Account) -> bytes:
         account.seen,
         account.cases,
     )
-    data = bytearray(_FRONT.pack(VERSION, 0, *_front_of(account)) + _encode(blob))
-    data[1:5] = crc32(memoryview(data)[_CHECKED]).to_bytes(4)
-    return bytes(data)
+    return ENVELOPE.seal(_front_of(account), _encode(blob))
 
 
 def _front_of(account: Account) -> Front:
@@ -88,33 +81,22 @@ def _front_of(account: Account) -> Front:
 def read_front(data: bytes) -> Front:
     """What can be told of an account without decoding it.
 
-    Raises Unavailable for a version of a later release, since an older worker must not guess, and
-    one of DAMAGED.
+    Raises as `Envelope.open`, and one of DAMAGED.
 
     >>> read_front(encode_account(Account("acme", quarantined=True)))
     Front(due=0, quarantined=True, has_cases=False)
     """
-    version = data[0] if data else 0
-    if version == BARE:
+    if data[:1] == bytes([BARE]):
         return _front_of(decode_account(data))
-    if version > VERSION:
-        raise Unavailable(
-            f"account state has version {version}, this release reads {VERSION}:"
-            " start the release that wrote it, or a later one"
-        )
-    if version != VERSION or len(data) < FRONT_BYTES:
-        raise ValueError("it has no front")
-    _, checksum, due, quarantined, has_cases = _FRONT.unpack_from(data)
-    if crc32(memoryview(data)[_CHECKED]) != checksum:
-        raise ValueError("its checksum does not fit")
+    due, quarantined, has_cases = ENVELOPE.open(data)
     return Front(due, bool(quarantined), bool(has_cases))
 
 
 def decode_account(data: bytes) -> Account:
     """Raises as `read_front`, and one of DAMAGED."""
     if data[:1] != bytes([BARE]):
-        read_front(data)
-        data = data[FRONT_BYTES - 1 :]
+        ENVELOPE.open(data)
+        data = data[ENVELOPE.begins - 1 :]
     blob = _decode(memoryview(data)[1:])
     return Account(
         blob.id,

@@ -19,7 +19,7 @@ from models.errors import BadInput
 from rules.loader import load
 from rules.partition import Partition
 from rules.ruleset import compile_rules
-from rules.snapshot import VERSION, decode_account
+from rules.snapshot import ENVELOPE, decode_account
 from streams.agents.ingest import NAME as INGEST
 from streams.codec import RawLimits, encode_event, parse_raw
 from streams.control import is_control
@@ -155,7 +155,7 @@ async def _published(settings: Settings, exempt: frozenset[str]) -> Told:
             states[record.key] = record.value
     for key, state in states.items():
         if key.decode() not in exempt:  # whichever release wrote it, see `planted.later`
-            said.accounts[key.decode()] = decode_account(bytes([VERSION]) + state[1:])
+            said.accounts[key.decode()] = decode_account(bytes([ENVELOPE.version]) + state[1:])
     return said
 
 

@@ -88,16 +88,17 @@ def slow(record_us: str, while_there: str) -> dict[str, Any]:
 
 def later() -> dict[str, Any]:
     """A later release: writes its state in the next version, and reads the one before too."""
-    now = rules.snapshot.VERSION, streams.position.VERSION
-    rules.snapshot.VERSION, streams.position.VERSION = (version + 1 for version in now)
+    envelope = rules.snapshot.ENVELOPE
+    envelope.version += 1
+    streams.position.VERSION += 1
     decode_account, read_front = rules.snapshot.decode_account, rules.snapshot.read_front
     decode_position = streams.position.decode_position
 
     def read_account(data: bytes) -> Any:
-        return decode_account(bytes([rules.snapshot.VERSION]) + data[1:])
+        return decode_account(bytes([envelope.version]) + data[1:])
 
     def look_at_front(data: bytes) -> Any:
-        return read_front(bytes([rules.snapshot.VERSION]) + data[1:])
+        return read_front(bytes([envelope.version]) + data[1:])
 
     def read_position(data: bytes) -> Any:
         record = msgspec.msgpack.decode(data) | {"v": streams.position.VERSION}

@@ -25,7 +25,7 @@ from models.learners.trees import Trees
 from rules import case_state
 from rules.case_state import ScoredCase, TaskState, encode_states
 from rules.loader import load
-from rules.snapshot import BARE, FRONT_BYTES, encode_account
+from rules.snapshot import BARE, ENVELOPE, encode_account
 from streams.control import Activate, Erase, Feed, Tick, encode_control
 from streams.position import Position, encode_position
 from streams.settings import Settings
@@ -87,7 +87,7 @@ def _accounts() -> list[bytes]:
     """As this release writes them; and as the first one did, with no checksum in the way."""
     accounts = Account("acme"), *lived().partition.accounts.values()
     ours = [encode_account(account) for account in accounts]
-    return ours + [bytes([BARE]) + data[FRONT_BYTES:] for data in ours]
+    return ours + [bytes([BARE]) + data[ENVELOPE.begins :] for data in ours]
 
 
 def _positions() -> list[bytes]:
@@ -176,7 +176,7 @@ def _cases() -> list[bytes]:
     account = TaskAccount(cases={"{}": OpenCase("case", 5, 99, features)})
     scored = {"case": ScoredCase(5, [keep_row(ASKED)], 0.5, True)}
     states = {"task": TaskState("stamp", account, scored)}
-    return [encode_states(each)[case_state.FRONT_BYTES :] for each in ({}, states)]
+    return [encode_states(each)[case_state.ENVELOPE.begins :] for each in ({}, states)]
 
 
 MADE = {

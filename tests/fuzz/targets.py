@@ -28,7 +28,7 @@ from models.learners.example_record import example_of, parse_example
 from models.learners.logistic import Logistic
 from models.learners.roster import compare
 from models.learners.trees import Trees
-from rules.case_state import FRONT_BYTES, decode_states, encode_states
+from rules.case_state import ENVELOPE, decode_states, encode_states
 from rules.cel.errors import ConditionError
 from rules.condition import compile_condition
 from rules.loader import parse
@@ -207,7 +207,7 @@ def cases(data: bytes) -> None:
     """As they are; and with a checksum that fits."""
     with suppress(ValueError, Unavailable, MsgspecError):
         decode_states(data)
-    whole = bytearray(encode_states({})[:FRONT_BYTES] + data)
+    whole = bytearray(encode_states({})[: ENVELOPE.begins] + data)
     whole[1:5] = crc32(memoryview(whole)[5:]).to_bytes(4)
     assert isinstance(encode_states(decode_states(bytes(whole))), bytes)
 

@@ -12,8 +12,7 @@ from rules.asleep import Accounts
 from rules.snapshot import (
     BARE,
     DAMAGED,
-    FRONT_BYTES,
-    VERSION,
+    ENVELOPE,
     Front,
     decode_account,
     encode_account,
@@ -105,13 +104,13 @@ def test_the_front_tells_what_is_needed_before_waking() -> None:
 def test_the_first_version_is_still_read() -> None:
     ann = lived().partition.accounts["ann"]
     data = encode_account(ann)
-    bare = bytes([BARE]) + data[FRONT_BYTES:]
+    bare = bytes([BARE]) + data[ENVELOPE.begins :]
     assert (decode_account(bare), read_front(bare)) == (ann, read_front(data))
 
 
 def test_a_later_version_is_refused() -> None:
-    later = bytes([VERSION + 1]) + encode_account(Account("acme"))[1:]
-    with pytest.raises(Unavailable, match=f"version {VERSION + 1}, this release reads {VERSION}"):
+    later = bytes([ENVELOPE.version + 1]) + encode_account(Account("acme"))[1:]
+    with pytest.raises(Unavailable, match="version 3, this release reads 2"):
         read_front(later)
 
 
